@@ -1,0 +1,38 @@
+"""`badc`: the commands, and how an error reaches the person who typed one."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version as installed_version
+
+import typer
+from rich.console import Console
+
+from badc_assets.cli import project_commands, run_commands, sample_commands
+from badc_assets.errors import BadcError
+
+app = typer.Typer(
+    name="badc",
+    help="Field recordings in, checked detections and reports out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+project_commands.add_to(app)
+run_commands.add_to(app)
+sample_commands.add_to(app)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(f"badc_assets {installed_version('badc-assets')}")
+
+
+def main() -> None:
+    """Run the command line; a problem that a user can mend is one line and exit status 1."""
+    try:
+        app()
+    except BadcError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True, markup=True)
+        sys.exit(1)

@@ -1,0 +1,134 @@
+"""Run `dagster asset materialize` stage by stage for what is outstanding, and show how it goes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from badc_assets.cli.instance import STORAGE
+from badc_assets.cli.outstanding import is_published, outstanding_recordings, recordings_without_bundle
+from badc_assets.project import Project
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+PER_RECORDING = ("recordings", "chunk_manifest", "chunk_status", "detections")
+MATERIALIZED = re.compile(r" - ASSET_MATERIALIZATION - ")
+MAX_RANGES = 20
+"""More gaps than this are cheaper to run over than to start a run for each: what is done is only looked at."""
+
+
+@dataclass(frozen=True)
+class Materializer:
+    """Runs the stages in order. What is done already is not started again."""
+
+    project: Project
+    environment: dict[str, str]
+    console: Console
+
+    def run_all(self, *, bundles: bool) -> bool:
+        """True when every recording that is there has results."""
+        import dagster as dg
+
+        started = time.monotonic()
+        is_complete = self._materialize("Looking for recordings", ("recording_catalog",), expected=1)
+        with dg.DagsterInstance.get() as instance:
+            stages = [("Processing recordings", PER_RECORDING, outstanding_recordings(self.project, instance))]
+            for title, assets, recording_ids in stages:
+                is_complete &= self._process(title, assets, recording_ids, instance)
+            if bundles:
+                missing = recordings_without_bundle(self.project, instance)
+                is_complete &= self._process("Writing report bundles", ("report_bundle",), missing, instance)
+            if is_published(self.project, instance):
+                self.console.print("Report: up to date")
+            else:
+                assets = ("detection_aggregates", "dataset_report")
+                is_complete &= self._materialize("Building tables and report", assets, expected=2)
+        self.console.print(f"Done in {time.monotonic() - started:.0f} s")
+        return is_complete
+
+    def _process(
+        self, title: str, assets: Sequence[str], recording_ids: Sequence[str], instance: dg.DagsterInstance
+    ) -> bool:
+        if not recording_ids:
+            self.console.print(f"{title}: nothing to do")
+            return True
+        ranges = key_ranges(instance.get_dynamic_partitions("recordings"), set(recording_ids))
+        done = [
+            self._materialize(
+                f"{title} ({count})",
+                assets,
+                expected=count * len(assets),
+                arguments=["--partition-range", f"{first}...{last}"],
+            )
+            for first, last, count in ranges
+        ]
+        return all(done)
+
+    def _materialize(self, title: str, assets: Sequence[str], *, expected: int, arguments: Sequence[str] = ()) -> bool:
+        """Run one command; its whole output goes to a log file, its progress and its errors to the screen."""
+        command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "badc_assets.definitions"]
+        command += ["--select", ",".join(assets), *arguments]
+        log = STORAGE / "logs" / f"{time.strftime('%Y%m%dT%H%M%S')}_{assets[0]}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("w") as log_file, _progress(self.console) as progress:
+            task = progress.add_task(title, total=expected)
+            process = subprocess.Popen(
+                command,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
+            assert process.stdout is not None
+            for line in process.stdout:
+                log_file.write(line)
+                if MATERIALIZED.search(line):
+                    progress.advance(task)
+            is_good = process.wait() == 0
+        if not is_good:
+            self.console.print(
+                f"[red]not complete:[/] {failure_line(log)} (all output: {log})", highlight=False, soft_wrap=True
+            )
+        elif not self.console.is_terminal:
+            self.console.print(f"{title}: done")
+        return is_good
+
+
+def failure_line(log: Path) -> str:
+    """The sentence that says why a command failed."""
+    lines = log.read_text(errors="replace").splitlines()
+    for pattern in (r"were left out|have no results", r"(BadcError|Error|Failure|Exception)\b.*:"):
+        if found := [line for line in lines if re.search(pattern, line)]:
+            return found[-1].split("Failure: ")[-1].strip()
+    return lines[-1] if lines else "no output"
+
+
+def key_ranges(keys: Sequence[str], wanted: set[str]) -> list[tuple[str, str, int]]:
+    """(first, last, count) of the runs of neighbouring keys that hold all of `wanted`, in the order of `keys`."""
+    positions = [position for position, key in enumerate(keys) if key in wanted]
+    ranges: list[list[int]] = []
+    for position in positions:
+        if ranges and position == ranges[-1][1] + 1:
+            ranges[-1][1] = position
+        else:
+            ranges.append([position, position])
+    if len(ranges) > MAX_RANGES:
+        ranges = [[positions[0], positions[-1]]]
+    return [(keys[first], keys[last], last - first + 1) for first, last in ranges]
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    )

@@ -1,0 +1,67 @@
+"""`badc config`, `badc status`, `badc detectors`: what is set, and how far the work is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from badc_assets.project import load_project
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this file."""
+    app.command()(config)
+    app.command()(status)
+    app.command()(detectors)
+
+
+def config() -> None:
+    """Show every setting with its present value, as it stands in badc.toml and the environment."""
+    project = load_project()
+    table = Table("setting", "value", title="Project")
+    values = project.model_dump(mode="json")
+    values["detectors"] = {project.detector: project.detector_settings.model_dump(mode="json")}
+    for name, value in _flat(values):
+        table.add_row(name, str(value))
+    console = Console()
+    console.print(table)
+    layout = project.layout
+    console.print(f"dataset {layout.dataset}\naudio   {layout.audio}\noutput  {layout.output}", soft_wrap=True)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def status() -> None:
+    """Count the recordings by how far they are, and list what is broken."""
+    from badc_assets.recordings.current import require_catalog
+    from badc_assets.reports.progress import dataset_progress
+
+    layout = load_project().layout
+    progress = dataset_progress(layout, require_catalog(layout).entries)
+    console = Console()
+    table = Table("recordings", "count", title=f"{progress.total} recordings")
+    for stage, count in progress.counts.items():
+        table.add_row(stage, str(count))
+    console.print(table)
+    for recording_id, reason in progress.broken.items():
+        console.print(f"{recording_id}: {reason}", highlight=False, markup=False, soft_wrap=True)
+
+
+def detectors() -> None:
+    """List the detectors."""
+    from badc_assets.detectors.registry import DETECTORS
+
+    table = Table("detector", "what it does")
+    for name, entry in DETECTORS.items():
+        table.add_row(name, entry.summary)
+    Console().print(table)

@@ -1,0 +1,44 @@
+"""`badc run` and `badc ui`: the whole graph over what is outstanding, and the web page."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from badc_assets.cli.instance import prepare_instance
+from badc_assets.cli.materialize import Materializer
+from badc_assets.project import load_project
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this file."""
+    app.command()(run)
+    app.command()(ui)
+
+
+def run(
+    bundles: Annotated[bool, typer.Option(help="Also write BADC's report files for each recording.")] = False,
+) -> None:
+    """Catalogue the dataset, process the recordings that are new or changed, and rebuild the report.
+
+    The same as running `dagster asset materialize` for each stage. Exit status 1 when a recording was left out.
+    """
+    console = Console()
+    project = load_project()
+    environment = prepare_instance()
+    materializer = Materializer(project, environment, console)
+    is_complete = materializer.run_all(bundles=bundles)
+    if not is_complete:
+        raise typer.Exit(1)
+
+
+def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) -> None:
+    """Open Dagster's web page on this project, reachable from this machine only."""
+    load_project()
+    environment = prepare_instance()
+    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-w", "workspace.yaml"]
+    os.execve(sys.executable, command, environment)

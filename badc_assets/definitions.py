@@ -1,0 +1,36 @@
+"""The code location. It puts the stages together and nothing else."""
+
+from __future__ import annotations
+
+import warnings
+
+import dagster as dg
+
+# Stable for what is used here, pinned, and covered by tests; without this every process start prints a page of warnings.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+
+from badc_assets.defs import chunks, detections, jobs, recordings, reports  # noqa: E402
+from badc_assets.project import Project, load_project  # noqa: E402
+
+
+def build_definitions(project: Project) -> dg.Definitions:
+    """All definitions for one project. Its settings are part of the code versions, so a change makes assets stale."""
+    executor = dg.multiprocess_executor if project.executor == "multiprocess" else dg.in_process_executor
+    return dg.Definitions.merge(
+        recordings.definitions(project),
+        chunks.definitions(project),
+        detections.definitions(project),
+        reports.definitions(project),
+        jobs.definitions(),
+        dg.Definitions(
+            resources={"project": project},
+            executor=executor,
+        ),
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Found by `dagster dev`, `dagster asset materialize -m badc_assets.definitions` and `dg`."""
+    return build_definitions(load_project())

@@ -1,0 +1,124 @@
+"""What was found in each recording."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from badc_assets.defs.chunks import bullets
+from badc_assets.defs.partitions import recordings_partitions
+from badc_assets.defs.settings import OWNERS, ProjectResource, code_version, column_schema
+from badc_assets.defs.versions import RecordingVersions
+from badc_assets.detections.schema import BADC_COLUMNS, OUR_COLUMNS
+from badc_assets.inference.engine import DetectionOutcome, Engine, engine_digest
+from badc_assets.project import Project
+
+GROUP = "detections"
+COLUMNS = dict.fromkeys(BADC_COLUMNS, "string") | OUR_COLUMNS
+
+
+def definitions(project: Project) -> dg.Definitions:
+    """Assets and checks of this stage."""
+
+    @dg.asset(
+        partitions_def=recordings_partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        deps=["chunk_manifest", "chunk_status"],
+        pool="gpu",
+        op_tags={"badc/stage": "infer", "badc/gpu": "1"},
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"python", "parquet", project.detector},
+        code_version=code_version("1", engine_digest(project.detector_info, project.inference)),
+        metadata=column_schema(COLUMNS),
+    )
+    def detections(
+        context: dg.AssetExecutionContext, project: ProjectResource
+    ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
+        """Detections and effort of each recording: what was found, and which time was listened to.
+
+        A recording whose chunking has not completed is left out. The others are finished and recorded first; then the step fails and
+        names those that were left out.
+        """
+        versions = RecordingVersions.begin(context, "detections")
+        engine = Engine(
+            project.layout,
+            project.make_detector(),
+            project.chunking,
+            project.inference,
+            clock=lambda: datetime.now(UTC),
+            run_id=context.run_id,
+        )
+        left_out: dict[str, str] = {}
+        for outcome in engine.run(context.partition_keys):
+            if outcome.result is not None and outcome.is_complete:
+                yield versions.materialization(outcome.recording_id, outcome.result.key, _metadata(project, outcome))
+            elif not outcome.is_orphan:
+                left_out[outcome.recording_id] = outcome.reason
+        if left_out:
+            raise _failure(left_out, len(context.partition_keys))
+        yield versions.finish()
+
+    return dg.Definitions(assets=[detections], asset_checks=[detection_checks])
+
+
+@dg.multi_asset_check(
+    name="detection_checks",
+    specs=[
+        dg.AssetCheckSpec(
+            "chunks_accounted_for",
+            asset="detections",
+            partitions_def=recordings_partitions,
+            description="Every chunk of the manifest is in the effort table exactly once, and was analysed.",
+        ),
+        dg.AssetCheckSpec(
+            "detections_inside_chunks",
+            asset="detections",
+            partitions_def=recordings_partitions,
+            description="Every detection starts in its chunk and ends within its recording.",
+        ),
+        dg.AssetCheckSpec(
+            "confidence_in_range",
+            asset="detections",
+            partitions_def=recordings_partitions,
+            description="Every confidence lies in 0..1.",
+        ),
+    ],
+)
+def detection_checks(context: dg.AssetCheckExecutionContext, project: ProjectResource) -> Iterator[dg.AssetCheckResult]:
+    """The rules that the results of every recording must keep."""
+    from badc_assets.detections.verify import results_problems
+
+    problems = results_problems(project.layout, context.op_execution_context.partition_keys)
+    for check, broken in problems.items():
+        yield dg.AssetCheckResult(
+            check_name=check,
+            asset_key="detections",
+            passed=not broken,
+            metadata={"recordings": len(broken), "broken": dg.MetadataValue.md(bullets(broken))},
+        )
+
+
+def _metadata(project: Project, outcome: DetectionOutcome) -> dict[str, dg.MetadataValue | int | float | str | bool]:
+    result = outcome.result
+    assert result is not None
+    seconds = max(result.seconds, 0.001)
+    return {
+        "dagster/row_count": result.detections,
+        "file": dg.MetadataValue.path(str(project.layout.detections(outcome.recording_id))),
+        "audio minutes": round(result.audio_ms / 60_000, 3),
+        "detector": result.model_version,
+        "times faster than real time": round(result.audio_ms / 1000 / seconds, 1),
+        "unchanged": outcome.was_reused,
+        **({"best confidence": round(result.best_confidence, 4)} if result.best_confidence is not None else {}),
+    }
+
+
+def _failure(left_out: dict[str, str], total: int) -> dg.Failure:
+    first = ", ".join(list(left_out)[:20])
+    more = f" and {len(left_out) - 20} more" if len(left_out) > 20 else ""
+    return dg.Failure(
+        description=f"{len(left_out)} of {total} recordings were left out: {first}{more}. The others are finished.",
+        metadata={"left out": dg.MetadataValue.md(bullets(left_out))},
+        allow_retries=False,
+    )

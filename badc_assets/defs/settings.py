@@ -1,0 +1,30 @@
+"""What all asset definitions share: owners, the project as a resource, code versions."""
+
+from __future__ import annotations
+
+import dagster as dg
+from pydantic import BaseModel
+
+from badc_assets.files import stable_hash
+from badc_assets.project import Project
+
+OWNERS = ["team:bioacoustics"]
+
+ProjectResource = dg.ResourceParam[Project]
+"""The project, given to assets and checks as the resource `project`."""
+
+
+def code_version(version: str, *settings: BaseModel | str) -> str:
+    """`version` of the code and a hash of the settings that change its results: a change in either makes the asset stale."""
+    values = [item if isinstance(item, str) else item.model_dump(mode="json") for item in settings]
+    return f"{version}-{stable_hash(values, length=12)}" if values else version
+
+
+def column_schema(columns: dict[str, str], descriptions: dict[str, str] | None = None) -> dict[str, dg.TableSchema]:
+    """Asset metadata that shows the columns of its table. `columns` maps names to types."""
+    texts = descriptions or {}
+    return {
+        "dagster/column_schema": dg.TableSchema(
+            [dg.TableColumn(name, kind, description=texts.get(name)) for name, kind in columns.items()]
+        )
+    }

@@ -1,0 +1,88 @@
+"""Files that appear whole or not at all, hashes of settings, and locks that die with their holder."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from badc_assets.errors import BadcError
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """A temporary path beside `target` that becomes `target` when the block ends well.
+
+    The finished file is synced and renamed, so a reader sees the old file or the new one. A rename replaces a
+    git-annex link by a plain file and never writes through it. When the block fails the temporary file is removed.
+    Raises BadcError when the folder cannot be written or the disk is full.
+    """
+    temporary = target.with_name(f".{target.name[:180]}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise BadcError(
+            target, f"cannot be written ({error.strerror or error})", "free space or make the folder writable"
+        ) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write UTF-8 text with LF line ends, atomically."""
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def write_json(target: Path, value: object, *, indent: int | None = 2) -> None:
+    """Write JSON atomically."""
+    write_text(target, json.dumps(value, indent=indent, ensure_ascii=True))
+
+
+def stable_hash(value: object, *, length: int = 16) -> str:
+    """The first `length` hex digits of the sha256 of `value` as canonical JSON; equal values, equal hash."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+@contextmanager
+def exclusive(lock_file: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold an advisory lock on `lock_file`; yields False at once when `wait` is off and another process has it.
+
+    The kernel drops the lock when its holder dies, so a lock that can be had proves that no writer is alive.
+    The lock file itself stays: removing it would let two holders in.
+    """
+    handle: IO[bytes]
+    try:
+        lock_file.parent.mkdir(parents=True, exist_ok=True)
+        handle = lock_file.open("ab")
+    except OSError as error:
+        raise BadcError(
+            lock_file, f"cannot be written ({error.strerror or error})", "make the output folder writable"
+        ) from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True

@@ -1,0 +1,161 @@
+"""Run a detector over recordings: gate, reuse, detect, write. One recording's trouble never stops the others."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from badc_assets.audio.probe import SoundFormat, probe
+from badc_assets.chunks.gate import NotChunked, chunks_for_inference
+from badc_assets.chunks.manifest import Chunk, manifest_digest
+from badc_assets.chunks.settings import ChunkSettings
+from badc_assets.chunks.status import Clock
+from badc_assets.detections.store import ResultStatus, read_result_status, write_results
+from badc_assets.detections.tables import Trace, detection_rows, effort_rows
+from badc_assets.detectors.protocol import (
+    Detector,
+    DetectorInfo,
+    Event,
+    FileDetector,
+    StreamDetector,
+    StreamInfo,
+    WindowDetector,
+)
+from badc_assets.errors import BadcError
+from badc_assets.files import exclusive, stable_hash
+from badc_assets.inference.settings import InferenceSettings
+from badc_assets.inference.sound import mono_blocks
+from badc_assets.inference.windows import cut_windows, score_windows, scores_to_events
+from badc_assets.layout import Layout
+from badc_assets.recordings.facts import read_facts
+from badc_assets.recordings.model import RecordingFacts
+
+ENGINE_VERSION = "1"
+"""Part of every result key: raise it when the engine would give other results for the same detector."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A detector and all that is needed to run it over the recordings of a dataset."""
+
+    layout: Layout
+    detector: Detector
+    chunking: ChunkSettings
+    settings: InferenceSettings
+    clock: Clock
+    run_id: str
+
+    def run(self, recording_ids: Iterable[str]) -> Iterator[DetectionOutcome]:
+        """Analyse the recordings one after another; yields what became of each, in order, as soon as it is known.
+
+        Raises BadcError only for trouble that is not one recording's own, such as a full disk.
+        """
+        for recording_id in recording_ids:
+            lock = self.layout.locks / "infer" / f"{recording_id}.lock"
+            with exclusive(lock):
+                yield self._outcome(recording_id)
+
+    def _outcome(self, recording_id: str) -> DetectionOutcome:
+        facts = read_facts(self.layout, recording_id)
+        if facts is None:
+            return DetectionOutcome(recording_id, None, refused="its facts are missing; materialize recordings first")
+        stored = read_result_status(self.layout, recording_id)
+        if facts.is_vanished:
+            return DetectionOutcome(recording_id, stored, was_reused=True, is_orphan=True)
+        try:
+            chunks = chunks_for_inference(
+                self.layout, recording_id, self.chunking, allow_partial=self.settings.allow_partial_chunks
+            )
+        except NotChunked as closed:
+            return DetectionOutcome(recording_id, None, refused=closed.problem)
+        key = result_key(chunks, self.detector.info, self.settings)
+        if stored is not None and stored.is_complete and stored.key == key:
+            return DetectionOutcome(recording_id, stored, was_reused=True)
+        return DetectionOutcome(recording_id, self._analyse(facts, chunks, key))
+
+    def _analyse(self, facts: RecordingFacts, chunks: Sequence[Chunk], key: str) -> ResultStatus:
+        started = time.monotonic()
+        trace = Trace(self.detector.info, self.run_id)
+        error = ""
+        events: Sequence[Event] = ()
+        try:
+            sound = probe(self.layout.source(facts.audio_path))
+            events = self._events(facts, sound, chunks)
+        except BadcError as trouble:
+            error = trouble.problem
+        except Exception as trouble:
+            logger.exception("detector %s failed on %s", self.detector.info.name, facts.recording_id)
+            error = f"the detector failed: {type(trouble).__name__}: {trouble}"
+        rows = detection_rows(facts, chunks, events, trace)
+        status = ResultStatus(
+            recording_id=facts.recording_id,
+            status="failed" if error else "completed",
+            key=key,
+            detections=len(rows),
+            audio_ms=chunks[-1].end_ms if chunks else 0,
+            detector=self.detector.info.name,
+            model_version=self.detector.info.model_version,
+            run_id=self.run_id,
+            finished_at=self.clock().isoformat(),
+            seconds=round(time.monotonic() - started, 3),
+            error=error,
+            best_confidence=max((event.confidence for event in events), default=None),
+        )
+        write_results(self.layout, status, rows, effort_rows(chunks, rows, trace, error=error))
+        return status
+
+    def _events(self, facts: RecordingFacts, sound: SoundFormat, chunks: Sequence[Chunk]) -> Sequence[Event]:
+        source = self.layout.source(facts.audio_path)
+        info = self.detector.info
+        rate_hz = info.sample_rate_hz or sound.sample_rate_hz
+        audio_ms = chunks[-1].end_ms if chunks else 0
+        if isinstance(self.detector, FileDetector):
+            return self.detector.detect(source)
+        blocks = mono_blocks(source, sound, rate_hz, self.settings.block_s)
+        if isinstance(self.detector, StreamDetector):
+            session = self.detector.open(StreamInfo(facts.recording_id, rate_hz, sound.frames))
+            events = [event for block in blocks for event in session.feed(block)]
+            return [*events, *session.close()]
+        if isinstance(self.detector, WindowDetector):
+            samples = (info.window_ms * rate_hz // 1000, info.hop_ms * rate_hz // 1000)
+            scores = score_windows(cut_windows(blocks, *samples), self.detector, self.settings.batch_windows)
+            return scores_to_events(scores, info, rate_hz, audio_ms, self.settings.min_score)
+        raise BadcError(info.name, "is neither a window, a stream nor a file detector", "see detectors/protocol.py")
+
+
+@dataclass(frozen=True)
+class DetectionOutcome:
+    """What became of one recording: results (new or reused), a failed analysis, or a refusal at the gate with its reason.
+
+    `is_orphan`: the recording is gone from the dataset; results that it had are kept and nothing is expected of it.
+    """
+
+    recording_id: str
+    result: ResultStatus | None
+    was_reused: bool = False
+    refused: str = ""
+    is_orphan: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        return self.result is not None and self.result.is_complete
+
+    @property
+    def reason(self) -> str:
+        """Why there are no complete results; empty when there are."""
+        return self.refused or (self.result.error if self.result else "")
+
+
+def result_key(chunks: Sequence[Chunk], info: DetectorInfo, settings: InferenceSettings) -> str:
+    """Hash of everything that decides the results of a recording: its samples, the detector, and the engine."""
+    return stable_hash([manifest_digest(chunks), engine_digest(info, settings)])
+
+
+def engine_digest(info: DetectorInfo, settings: InferenceSettings) -> str:
+    """Hash of everything but the recording that decides a result."""
+    detector = [info.name, info.version, info.settings_hash, info.weights_sha256, info.window_ms, info.hop_ms]
+    return stable_hash([ENGINE_VERSION, detector, settings.min_score if info.kind == "window" else None])

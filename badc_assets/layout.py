@@ -1,0 +1,74 @@
+"""Every place inside a dataset, from one root and a recording id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a dataset keeps its audio and where its results go.
+
+    `dataset` is the folder or DataLad dataset that was pointed at, `audio` the folder below it that is scanned, and
+    `output` the folder that gets the results: the dataset itself, unless its owner wants it left alone.
+    The names below `output` are BADC's wherever BADC has one.
+    """
+
+    dataset: Path
+    audio: Path
+    output: Path
+
+    def source(self, audio_path: str) -> Path:
+        """The sound file for a path that is relative to the dataset, as every table stores it."""
+        return self.dataset / audio_path
+
+    @property
+    def catalog(self) -> Path:
+        return self.output / "artifacts/recordings/catalog.parquet"
+
+    def facts(self, recording_id: str) -> Path:
+        return self.output / "artifacts/recordings/facts" / f"{recording_id}.json"
+
+    def manifest(self, recording_id: str) -> Path:
+        return self.output / "manifests" / f"{recording_id}.csv"
+
+    def chunk_dir(self, recording_id: str) -> Path:
+        return self.output / "artifacts/chunks" / recording_id
+
+    def chunk_status(self, recording_id: str) -> Path:
+        return self.chunk_dir(recording_id) / ".chunk_status.json"
+
+    def infer_dir(self, recording_id: str) -> Path:
+        return self.output / "artifacts/infer" / recording_id
+
+    def detections(self, recording_id: str) -> Path:
+        return self.infer_dir(recording_id) / "detections.parquet"
+
+    def effort(self, recording_id: str) -> Path:
+        return self.infer_dir(recording_id) / "effort.parquet"
+
+    @property
+    def aggregate_dir(self) -> Path:
+        """Dataset-wide tables, and BADC's report files per recording."""
+        return self.output / "artifacts/aggregate"
+
+    def aggregate_table(self, name: str) -> Path:
+        """A dataset-wide table: `recordings`, `effort` or `detections`."""
+        return self.aggregate_dir / "dataset" / f"{name}.parquet"
+
+    @property
+    def database(self) -> Path:
+        return self.aggregate_dir / "badc.duckdb"
+
+    @property
+    def report_dir(self) -> Path:
+        return self.output / "artifacts/report"
+
+    @property
+    def locks(self) -> Path:
+        return self.output / "artifacts/locks"
+
+
+OUTPUT_NAMES = ("artifacts", "manifests", "plans")
+"""Folders directly below the output root that hold results; never scanned for sound."""

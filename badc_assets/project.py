@@ -1,0 +1,159 @@
+"""The project: one typed object that says where the data are and how they are treated.
+
+It is read from `badc.toml` in the current folder (or the file that BADC_PROJECT names), then from the environment:
+BADC_DATASET is `dataset`, BADC_CHUNKING__LENGTH_S is `length_s` of the table `chunking`. The environment wins.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from badc_assets.chunks.settings import ChunkSettings
+from badc_assets.detectors.protocol import Detector, DetectorInfo
+from badc_assets.detectors.registry import DETECTORS, make_detector
+from badc_assets.errors import BadcError
+from badc_assets.inference.settings import InferenceSettings
+from badc_assets.layout import Layout
+from badc_assets.recordings.settings import RecordingSettings
+from badc_assets.reports.settings import ReportSettings
+
+PROJECT_FILE = "badc.toml"
+PREFIX = "BADC_"
+OTHER_VARIABLES = frozenset(
+    {"BADC_PROJECT", "BADC_TEST_DATA", "BADC_SCREENSHOTS", "BADC_DATA_CONFIG", "BADC_DISABLE_DATALAD"}
+)
+"""Environment variables with our prefix that are not settings of a project."""
+
+
+class Project(BaseModel):
+    """All settings. Each table belongs to the folder of the same name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: Path = Field(Path("data/sample"), description="Folder or DataLad dataset with the recordings.")
+    audio: Path | None = Field(
+        None, description="Folder of the dataset to scan. Default: `audio` if the dataset has one, else all of it."
+    )
+    output: Path | None = Field(None, description="Folder for results. Default: the dataset itself.")
+    detector: str = Field("energy", description="Which detector to run.")
+    executor: Literal["in_process", "multiprocess"] = Field(
+        "in_process", description="Run the steps of a run in one process, or in one process each."
+    )
+    recordings: RecordingSettings = RecordingSettings()
+    chunking: ChunkSettings = ChunkSettings()  # pyright: ignore[reportCallIssue]
+    inference: InferenceSettings = InferenceSettings()  # pyright: ignore[reportCallIssue]
+    report: ReportSettings = ReportSettings()  # pyright: ignore[reportCallIssue]
+    detectors: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="A table of settings per detector, such as [detectors.energy]."
+    )
+
+    @field_validator("detector")
+    @classmethod
+    def _detector_exists(cls, name: str) -> str:
+        if name not in DETECTORS:
+            raise ValueError(f"there is no detector {name!r}{_suggestion(name, DETECTORS)}")
+        return name
+
+    @field_validator("detectors")
+    @classmethod
+    def _detector_settings(cls, tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name, table in tables.items():
+            if name not in DETECTORS:
+                raise ValueError(f"there is no detector {name!r}{_suggestion(name, DETECTORS)}")
+            _validated(DETECTORS[name].settings, table, f"detectors.{name}")
+        return tables
+
+    @property
+    def layout(self) -> Layout:
+        dataset = self.dataset.expanduser().absolute()
+        default = dataset / "audio"
+        audio = dataset / self.audio if self.audio else default if default.is_dir() else dataset
+        return Layout(dataset, audio, self.output.expanduser().absolute() if self.output else dataset)
+
+    @property
+    def detector_settings(self) -> BaseModel:
+        return DETECTORS[self.detector].settings.model_validate(self.detectors.get(self.detector, {}))
+
+    def make_detector(self) -> Detector:
+        """The chosen detector, ready to run. May load weights."""
+        return make_detector(self.detector, self.detector_settings)
+
+    @property
+    def detector_info(self) -> DetectorInfo:
+        return self.make_detector().info
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Invalid(ValueError):
+    """A settings problem that already has its place in its text."""
+
+
+def load_project(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Project:
+    """The project of the current folder and environment. Raises BadcError that names the wrong setting."""
+    environment = os.environ if environment is None else environment
+    file = Path(environment.get("BADC_PROJECT") or (folder or Path.cwd()) / PROJECT_FILE)
+    values = _file_values(file, is_required="BADC_PROJECT" in environment)
+    names = _merge_environment(values, environment)
+    try:
+        return _validated(Project, values, "")
+    except _Invalid as error:
+        source = " and ".join([str(file)] * file.is_file() + names) or "the environment"
+        raise BadcError(source, str(error), "`badc config` lists all settings") from error
+
+
+def _file_values(file: Path, *, is_required: bool) -> dict[str, Any]:
+    if not file.is_file():
+        if is_required:
+            raise BadcError(file, "there is no such project file", "correct BADC_PROJECT")
+        return {}
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadcError(file, f"not valid TOML ({error})", "correct the file") from error
+
+
+def _merge_environment(values: dict[str, Any], environment: Mapping[str, str]) -> list[str]:
+    """Put BADC_A__B=x at values["a"]["b"]; returns the names that were used."""
+    names = sorted(name for name in environment if name.startswith(PREFIX) and name not in OTHER_VARIABLES)
+    for name in names:
+        *tables, key = name.removeprefix(PREFIX).lower().split("__")
+        place = values
+        for table in tables:
+            place = place.setdefault(table, {})
+        place[key] = environment[name]
+    return names
+
+
+def _validated(model: type[Model], values: dict[str, Any], place: str) -> Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _Invalid(_explain(error, model, place)) from error
+
+
+def _explain(error: ValidationError, model: type[BaseModel], place: str) -> str:
+    """The first problem in words, with a suggestion when a name is unknown."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    name = ".".join(([place] if place else []) + path)
+    if first["type"] != "extra_forbidden":
+        message = first["msg"].removeprefix("Value error, ")
+        return message if isinstance(first.get("ctx", {}).get("error"), _Invalid) else f"{name}: {message}"
+    known: type[BaseModel] = model
+    for part in path[:-1]:
+        known = known.model_fields[part].annotation  # type: ignore[assignment]
+    return f"unknown setting {name!r}{_suggestion(path[-1], known.model_fields)}"
+
+
+def _suggestion(name: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else f" (there are: {', '.join(known)})"

@@ -1,0 +1,119 @@
+"""Every sound file below the audio root, and what could not be looked at."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from badc_assets.errors import BadcError, printable
+from badc_assets.layout import OUTPUT_NAMES, Layout
+from badc_assets.provenance.annex import annex_key, key_size_bytes
+
+SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
+_MAC_SIDE_FILE = "._"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A sound file, not opened yet. `annex_key` is known for locked files; `has_content` is False for absent ones.
+
+    For an absent file `size_bytes` is what its key states and `mtime_ns` that of the link.
+    """
+
+    audio_path: str
+    size_bytes: int
+    mtime_ns: int
+    annex_key: str | None
+    has_content: bool
+    status: os.stat_result | None
+
+
+class DatasetWalk:
+    """One walk over a dataset. `problems` and `unread_folders` (relative to the dataset) fill up while `files` runs.
+
+    Links to folders are not followed, since they can form circles; links to files are.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.problems: list[str] = []
+        self.unread_folders: list[str] = []
+        self._root = layout.audio
+        self._dataset = layout.dataset
+        self._skipped = {os.fspath(layout.output / name) for name in OUTPUT_NAMES}
+        self._mac_side_files = 0
+
+    def files(self) -> Iterator[FoundFile]:
+        """Files with a sound suffix in any case, folder by folder, sorted. Raises BadcError without an audio root."""
+        if not self._root.is_dir():
+            raise BadcError(self._root, "is no folder", "set the audio folder to one that exists")
+        below = self._root.relative_to(self._dataset).as_posix()
+        folders = [(os.fspath(self._root), "" if below == "." else f"{below}/")]
+        while folders:
+            folder, prefix = folders.pop()
+            inner: list[tuple[str, str]] = []
+            for item in self._listing(folder, prefix):
+                if item.is_dir(follow_symlinks=False):
+                    if not item.name.startswith(".") and item.path not in self._skipped:
+                        inner.append((item.path, f"{prefix}{item.name}/"))
+                        self._note_sound_folder(item, prefix)
+                    continue
+                found = self._look(item, prefix + item.name)
+                if found is not None:
+                    yield found
+            folders.extend(reversed(inner))
+        if self._mac_side_files:
+            self.problems.append(f"{self._mac_side_files} files beginning with ._ (macOS side files) were left out")
+
+    def _listing(self, folder: str, prefix: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as items:
+                return sorted(items, key=lambda item: item.name)
+        except OSError as error:
+            self.unread_folders.append(prefix)
+            self._report(prefix or folder, f"this folder cannot be read ({error.strerror}); make it readable")
+            return []
+
+    def _look(self, item: os.DirEntry[str], audio_path: str) -> FoundFile | None:
+        is_link = item.is_symlink()
+        if not item.name.lower().endswith(SOUND_SUFFIXES):
+            if is_link and _leads_to_folder(item):
+                self._report(audio_path, "is a link to a folder and was not followed; list the folder itself")
+            return None
+        if item.name.startswith(_MAC_SIDE_FILE):
+            self._mac_side_files += 1
+            return None
+        key = annex_key(Path(item.path)) if is_link else None
+        try:
+            status = item.stat()
+        except OSError as error:
+            return self._absent(item, audio_path, key, error)
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a link to a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
+            self._report(audio_path, f"is {kind} and was left out; rename or remove it")
+            return None
+        return FoundFile(audio_path, status.st_size, status.st_mtime_ns, key, True, status)
+
+    def _absent(self, item: os.DirEntry[str], audio_path: str, key: str | None, error: OSError) -> FoundFile | None:
+        if key is None:
+            self._report(audio_path, f"is a link to nothing ({error.strerror}); restore the file or remove the link")
+            return None
+        link = item.stat(follow_symlinks=False)
+        has_content = not isinstance(error, FileNotFoundError)
+        return FoundFile(audio_path, key_size_bytes(key) or 0, link.st_mtime_ns, key, has_content, None)
+
+    def _note_sound_folder(self, item: os.DirEntry[str], prefix: str) -> None:
+        if item.name.lower().endswith(SOUND_SUFFIXES):
+            self._report(prefix + item.name, "is a folder with the name of a sound file; what lies in it was scanned")
+
+    def _report(self, path: str, problem: str) -> None:
+        self.problems.append(f"{printable(path)}: {problem}")
+
+
+def _leads_to_folder(link: os.DirEntry[str]) -> bool:
+    try:
+        return link.is_dir()
+    except OSError:  # a circle, or a place that may not be looked at
+        return False

@@ -1,0 +1,85 @@
+"""Small datasets on disk for the tests of reports: what the stages before write for a recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from badc_assets.detections.schema import detection_schema, effort_schema
+from badc_assets.files import write_json
+from badc_assets.layout import Layout
+from badc_assets.recordings.model import RecordingFacts
+
+CHUNK_MS = 60_000
+
+
+def dataset(root: Path) -> Layout:
+    return Layout(dataset=root, audio=root / "audio", output=root)
+
+
+def add_recording(
+    layout: Layout, recording_id: str, *, chunking: str | None = "completed", **facts: Any
+) -> RecordingFacts:
+    """Write the facts and the chunk status of one recording; `chunking` None leaves the status out."""
+    values: dict[str, Any] = {
+        "audio_path": f"audio/{recording_id}.wav",
+        "content_key": f"sha256:{recording_id}",
+        "size_bytes": 1000,
+        "sample_rate_hz": 22_050,
+        "channels": 1,
+        "duration_ms": 2 * CHUNK_MS,
+        "site": "Pond",
+        "start_local": "2024-05-01T05:00:00",
+    }
+    made = RecordingFacts(recording_id=recording_id, **(values | facts))
+    write_json(layout.facts(recording_id), made.to_json())
+    if chunking is not None:
+        status = {"status": chunking, "error": "disk went away" if chunking == "failed" else None, "manifest_rows": 2}
+        write_json(layout.chunk_status(recording_id), status)
+    return made
+
+
+def add_results(
+    layout: Layout,
+    recording_id: str,
+    chunks: list[tuple[int, int, str]],
+    found: list[tuple[int, str, float | None]],
+    **columns: Any,
+) -> None:
+    """Write effort from (start_ms, end_ms, status) and detections from (absolute start in ms, label, confidence)."""
+    effort = [_effort_row(recording_id, chunk, found) for chunk in chunks]
+    detections = [_detection_row(recording_id, chunks, event) | columns for event in found]
+    layout.infer_dir(recording_id).mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(effort, schema=effort_schema()), layout.effort(recording_id))
+    pq.write_table(pa.Table.from_pylist(detections, schema=detection_schema()), layout.detections(recording_id))
+
+
+def _effort_row(
+    recording_id: str, chunk: tuple[int, int, str], found: list[tuple[int, str, float | None]]
+) -> dict[str, Any]:
+    start, end, status = chunk
+    return {
+        "recording_id": recording_id, "chunk_id": f"{recording_id}_chunk_{start}_{end}", "chunk_start_ms": start,
+        "chunk_end_ms": end, "effort_ms": end - start, "status": status,
+        "detections": sum(start <= at < end for at, _, _ in found),
+        "error": "out of memory" if status == "failed" else None, "detector": "energy",
+        "model_version": "energy-1.0+abc123", "chunk_sha256": None, "run_id": "run-1",
+    }  # fmt: skip
+
+
+def _detection_row(
+    recording_id: str, chunks: list[tuple[int, int, str]], event: tuple[int, str, float | None]
+) -> dict[str, Any]:
+    at, label, confidence = event
+    start, end, _ = next(chunk for chunk in chunks if chunk[0] <= at < chunk[1])
+    return {
+        "recording_id": recording_id, "chunk_id": f"{recording_id}_chunk_{start}_{end}", "chunk_start_ms": start,
+        "chunk_end_ms": end, "timestamp_ms": at - start, "absolute_time_ms": at, "end_ms": at - start + 1500,
+        "absolute_end_ms": at + 1500, "label": label, "label_code": label, "label_name": f"{label} bird",
+        "confidence": confidence, "status": "ok", "runner": "energy", "model_version": "energy-1.0+abc123",
+        "source_path": f"audio/{recording_id}.wav", "dataset_root": ".", "detector": "energy",
+        "detector_version": "1.0", "settings_hash": "abc123",
+    }  # fmt: skip
