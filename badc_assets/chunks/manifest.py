@@ -54,9 +54,13 @@ def write_manifest(path: Path, chunks: Sequence[Chunk]) -> None:
     """Write the rows in the given order: quoted where needed, LF, atomically."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
+    # A carriage return alone would not make csv quote a field, and would read as a line end.
+    careful_writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
     columns = BADC_COLUMNS + OUR_COLUMNS
     writer.writerow(columns)
-    writer.writerows([getattr(chunk, name) for name in columns] for chunk in chunks)
+    for chunk in chunks:
+        row = ["" if (value := getattr(chunk, name)) is None else str(value) for name in columns]
+        (careful_writer if "\r" in "".join(row) else writer).writerow(row)
     write_text(path, buffer.getvalue())
 
 
@@ -81,7 +85,9 @@ def read_manifest(path: Path) -> tuple[Chunk, ...]:
 def _chunk(row: dict[str, str | None], path: Path, line: int) -> Chunk:
     def number(name: str) -> int | None:
         text = row.get(name)
-        return int(float(text)) if text else None
+        if not text:
+            return None
+        return int(text) if text.isdecimal() else int(float(text))
 
     try:
         start_ms, end_ms = number("start_ms"), number("end_ms")

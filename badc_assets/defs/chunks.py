@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from badc_assets.chunks.manifest import BADC_COLUMNS, OUR_COLUMNS
+from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
 from badc_assets.defs.settings import OWNERS, ProjectResource, code_version, column_schema
 from badc_assets.defs.versions import RecordingVersions
@@ -48,22 +49,23 @@ def definitions(project: Project) -> dg.Definitions:
         """Read each recording once; what is wrong with one is recorded and does not stop the others."""
         from badc_assets.chunks.chunking import chunk_recordings
 
-        manifest = RecordingVersions.begin(context, "chunk_manifest")
-        status = RecordingVersions.begin(context, "chunk_status")
-        for outcome in chunk_recordings(project.layout, context.partition_keys, project.chunking, _now):
-            metadata: dict[str, str | int | float | bool] = {
-                "status": outcome.status,
-                "dagster/row_count": outcome.chunks,
-                "audio seconds": outcome.audio_ms / 1000,
-                "unchanged": outcome.was_reused,
-                **({"reason": outcome.reason} if outcome.reason else {}),
-            }
-            key = outcome.recording_id
-            yield manifest.materialization(key, stable_hash([outcome.status, outcome.manifest_digest]), metadata)
-            version = stable_hash([outcome.status, outcome.reason, outcome.manifest_digest])
-            yield status.materialization(key, version, metadata)
-        yield manifest.finish()
-        yield status.finish()
+        with problems_as_failures():
+            manifest = RecordingVersions.begin(context, "chunk_manifest")
+            status = RecordingVersions.begin(context, "chunk_status")
+            for outcome in chunk_recordings(project.layout, context.partition_keys, project.chunking, _now):
+                metadata: dict[str, str | int | float | bool] = {
+                    "status": outcome.status,
+                    "dagster/row_count": outcome.chunks,
+                    "audio seconds": outcome.audio_ms / 1000,
+                    "unchanged": outcome.was_reused,
+                    **({"reason": outcome.reason} if outcome.reason else {}),
+                }
+                key = outcome.recording_id
+                yield manifest.materialization(key, stable_hash([outcome.status, outcome.manifest_digest]), metadata)
+                version = stable_hash([outcome.status, outcome.reason, outcome.manifest_digest])
+                yield status.materialization(key, version, metadata)
+            yield manifest.finish()
+            yield status.finish()
 
     return dg.Definitions(
         assets=[chunking.map_asset_specs(lambda spec: spec.replace_attributes(owners=OWNERS))],

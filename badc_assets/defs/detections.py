@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from badc_assets.defs.chunks import bullets
+from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
 from badc_assets.defs.settings import OWNERS, ProjectResource, code_version, column_schema
 from badc_assets.defs.versions import RecordingVersions
@@ -40,21 +41,24 @@ def definitions(project: Project) -> dg.Definitions:
         A recording whose chunking has not completed is left out. The others are finished and recorded first; then the step fails and
         names those that were left out.
         """
-        versions = RecordingVersions.begin(context, "detections")
-        engine = Engine(
-            project.layout,
-            project.make_detector(),
-            project.chunking,
-            project.inference,
-            clock=lambda: datetime.now(UTC),
-            run_id=context.run_id,
-        )
-        left_out: dict[str, str] = {}
-        for outcome in engine.run(context.partition_keys):
-            if outcome.result is not None and outcome.is_complete:
-                yield versions.materialization(outcome.recording_id, outcome.result.key, _metadata(project, outcome))
-            elif not outcome.is_orphan:
-                left_out[outcome.recording_id] = outcome.reason
+        with problems_as_failures():
+            versions = RecordingVersions.begin(context, "detections")
+            engine = Engine(
+                project.layout,
+                project.make_detector(),
+                project.chunking,
+                project.inference,
+                clock=lambda: datetime.now(UTC),
+                run_id=context.run_id,
+            )
+            left_out: dict[str, str] = {}
+            for outcome in engine.run(context.partition_keys):
+                if outcome.result is not None and outcome.is_complete:
+                    yield versions.materialization(
+                        outcome.recording_id, outcome.result.key, _metadata(project, outcome)
+                    )
+                elif not outcome.is_orphan:
+                    left_out[outcome.recording_id] = outcome.reason
         if left_out:
             raise _failure(left_out, len(context.partition_keys))
         yield versions.finish()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions, register_recordings
 from badc_assets.defs.settings import OWNERS, ProjectResource, code_version, column_schema
 from badc_assets.defs.versions import RecordingVersions
@@ -37,9 +38,10 @@ def definitions(project: Project) -> dg.Definitions:
         from badc_assets.provenance.git import dataset_commit
         from badc_assets.recordings.current import update_catalog
 
-        catalog, change = update_catalog(
-            project.layout, progress=lambda count: context.log.info("%d files seen", count)
-        )
+        with problems_as_failures():
+            catalog, change = update_catalog(
+                project.layout, progress=lambda count: context.log.info("%d files seen", count)
+            )
         version = stable_hash([[e.recording_id, e.content_key, e.state] for e in catalog.entries])
         source_version = dataset_commit(project.layout.dataset) or version
         context.log_event(dg.AssetObservation("audio_source", tags={"dagster/data_version": source_version}))
@@ -74,11 +76,12 @@ def definitions(project: Project) -> dg.Definitions:
         """
         from badc_assets.recordings.current import examine_recordings
 
-        versions = RecordingVersions.begin(context, "recordings")
-        for facts in examine_recordings(project.layout, context.partition_keys, project.recordings):
-            data_version = stable_hash(facts.to_json())
-            yield versions.materialization(facts.recording_id, data_version, _facts_metadata(facts))
-        yield versions.finish()
+        with problems_as_failures():
+            versions = RecordingVersions.begin(context, "recordings")
+            for facts in examine_recordings(project.layout, context.partition_keys, project.recordings):
+                data_version = stable_hash(facts.to_json())
+                yield versions.materialization(facts.recording_id, data_version, _facts_metadata(facts))
+            yield versions.finish()
 
     @dg.asset_check(asset=recording_catalog)
     def no_duplicate_recordings(project: ProjectResource) -> dg.AssetCheckResult:

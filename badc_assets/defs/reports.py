@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from badc_assets.defs.chunks import bullets
+from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
 from badc_assets.defs.settings import OWNERS, ProjectResource, code_version
 from badc_assets.defs.versions import RecordingVersions
@@ -37,18 +38,19 @@ def definitions(project: Project) -> dg.Definitions:
         """BADC's report files for each recording: quicklook, Parquet report, DuckDB file and CSV exports. For those who ask for them."""
         from badc_assets.reports.bundles import write_bundles
 
-        versions = RecordingVersions.begin(context, "report_bundle")
-        left_out: dict[str, str] = {}
-        for outcome in write_bundles(project.layout, context.partition_keys, project.report):
-            if outcome.bundle is None:
-                left_out[outcome.recording_id] = outcome.reason
-                continue
-            metadata = {
-                "dagster/row_count": outcome.bundle.detections,
-                "files": len(outcome.bundle.files),
-                "folder": dg.MetadataValue.path(str(project.layout.aggregate_dir)),
-            }
-            yield versions.materialization(outcome.recording_id, outcome.result_key, metadata)
+        with problems_as_failures():
+            versions = RecordingVersions.begin(context, "report_bundle")
+            left_out: dict[str, str] = {}
+            for outcome in write_bundles(project.layout, context.partition_keys, project.report):
+                if outcome.bundle is None:
+                    left_out[outcome.recording_id] = outcome.reason
+                    continue
+                metadata = {
+                    "dagster/row_count": outcome.bundle.detections,
+                    "files": len(outcome.bundle.files),
+                    "folder": dg.MetadataValue.path(str(project.layout.aggregate_dir)),
+                }
+                yield versions.materialization(outcome.recording_id, outcome.result_key, metadata)
         if left_out:
             raise dg.Failure(
                 description=f"{len(left_out)} recordings have no results to report: {', '.join(list(left_out)[:20])}",
@@ -77,13 +79,14 @@ def definitions(project: Project) -> dg.Definitions:
         from badc_assets.reports.aggregates import collect_tables, fill_database
         from badc_assets.reports.inputs import inputs_digest
 
-        layout = project.layout
-        ids = require_catalog(layout).all_ids
-        version = inputs_digest(layout, ids)
-        result = collect_tables(layout, ids)
-        with atomic_path(layout.database) as temporary:
-            with DuckDBResource(database=os.fspath(temporary)).get_connection() as connection:
-                fill_database(connection, layout, project.report)
+        with problems_as_failures():
+            layout = project.layout
+            ids = require_catalog(layout).all_ids
+            version = inputs_digest(layout, ids)
+            result = collect_tables(layout, ids)
+            with atomic_path(layout.database) as temporary:
+                with DuckDBResource(database=os.fspath(temporary)).get_connection() as connection:
+                    fill_database(connection, layout, project.report)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(version),
             metadata={
@@ -111,7 +114,8 @@ def definitions(project: Project) -> dg.Definitions:
         """The page for the ecologist: sites, effort, what was found when, examples to hear, and what failed. One HTML file."""
         from badc_assets.reports.dataset_report import write_dataset_report
 
-        report = write_dataset_report(project.layout, project.report)
+        with problems_as_failures():
+            report = write_dataset_report(project.layout, project.report)
         page = project.layout.output / report.page
         return dg.MaterializeResult(
             metadata={

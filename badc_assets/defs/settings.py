@@ -1,7 +1,5 @@
 """What all asset definitions share: owners, the project as a resource, code versions."""
 
-from __future__ import annotations
-
 import dagster as dg
 from pydantic import BaseModel
 

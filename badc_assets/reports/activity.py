@@ -29,7 +29,8 @@ def hour_chart(hourly: Sequence[Row]) -> BarChart | None:
     if not effort:
         return None
     rates = [_rate(found[hour], effort[hour]) for hour in range(24)]
-    return bar_chart(rates, [f"{hour:02d}" for hour in range(24)], "hour of day", unit="per hour", most_labels=12)
+    names = [f"{hour:02d}" for hour in range(24)]
+    return bar_chart(rates, names, [effort[hour] for hour in range(24)], "hour of day", most_labels=12)
 
 
 def day_chart(daily: Sequence[Row]) -> BarChart | None:
@@ -42,12 +43,14 @@ def day_chart(daily: Sequence[Row]) -> BarChart | None:
     span = math.ceil(days / MOST_DAY_BARS)
     rates: list[float | None] = []
     names: list[str] = []
+    efforts: list[float] = []
     for start in range(0, days, span):
         group = [first + timedelta(days=start + i) for i in range(min(span, days - start))]
-        rates.append(_rate(sum(found[day] for day in group), sum(effort[day] for day in group)))
+        efforts.append(sum(effort.get(day, 0.0) for day in group))
+        rates.append(_rate(sum(found.get(day, 0) for day in group), efforts[-1]))
         names.append(group[0].isoformat())
     title = "day" if span == 1 else f"{span} days from"
-    return bar_chart(rates, names, title, unit="per hour", most_labels=5)
+    return bar_chart(rates, names, efforts, title, most_labels=5)
 
 
 def unplaced(hourly: Sequence[Row]) -> Unplaced | None:

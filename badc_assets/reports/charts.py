@@ -42,18 +42,18 @@ class BarChart:
 
 
 def bar_chart(
-    values: Sequence[float | None], names: Sequence[str], x_title: str, *, unit: str, most_labels: int = 8
+    values: Sequence[float | None], names: Sequence[str], effort_hours: Sequence[float], x_title: str, most_labels: int
 ) -> BarChart:
-    """Bars for `values`, one under each of `names`; None is no data. `unit` ends the text shown on a bar."""
+    """Bars for `values` per hour, above `names`, of which at most `most_labels` are written. None is no data."""
     top = nice_ceiling(max((value for value in values if value is not None), default=0.0))
     base, room = HEIGHT - _BOTTOM, HEIGHT - _BOTTOM - _TOP
     step = (WIDTH - _LEFT - _RIGHT) / max(len(values), 1)
     gap = min(step * 0.15, 3)
     bars = []
-    for index, (value, name) in enumerate(zip(values, names, strict=True)):
+    for index, (value, name, effort) in enumerate(zip(values, names, effort_hours, strict=True)):
         height = room if value is None else room * value / top
-        text = f"{name}: {'no recordings analysed' if value is None else f'{short(value)} {unit}'}"
-        bars.append(Bar(_LEFT + index * step + gap / 2, base - height, step - gap, height, value, text))
+        text = "nothing analysed" if value is None else f"{short(value)} per hour, from {short(effort)} h"
+        bars.append(Bar(_LEFT + index * step + gap / 2, base - height, step - gap, height, value, f"{name}: {text}"))
     every = max(math.ceil(len(names) / most_labels), 1)
     x_ticks = [Tick(_LEFT + (i + 0.5) * step, names[i]) for i in range(0, len(names), every)]
     y_ticks = [Tick(base - room * part / 4, short(top * part / 4)) for part in range(5)]

@@ -67,46 +67,93 @@ class ReportResult:
     is_stub: bool
 
 
+@dataclass(frozen=True)
+class _Numbers:
+    """All numbers of the report. `tables` has one entry for each of `_COLUMNS`."""
+
+    headline: Row
+    detectors: list[Row]
+    outcomes: list[Row]
+    tables: dict[str, list[Row]]
+
+    @property
+    def is_stub(self) -> bool:
+        return any(row["is_stub"] for row in self.detectors)
+
+
 def write_dataset_report(layout: Layout, settings: ReportSettings) -> ReportResult:
     """Write `index.html`, which needs nothing beside it, and the CSV files behind it, from the dataset-wide tables.
 
     Raises BadcError when the tables have not been made.
     """
-    with report_connection(layout, settings) as connection:
-        headline = query(connection, queries.HEADLINE)[0]
-        detectors = query(connection, queries.DETECTORS)
-        outcomes = query(connection, queries.OUTCOMES)
-        label_hours = query(connection, queries.LABEL_HOURS)
-        tables = {
-            "sites": query(connection, queries.SITES),
-            "labels": query(connection, queries.LABELS),
-            "hourly_activity": query(connection, queries.HOURLY),
-            "daily_activity": query(connection, queries.DAILY),
-            "effort": query(connection, queries.EFFORT),
-            "failures": query(connection, queries.FAILURES),
-            "best_detections": query(connection, queries.BEST),
-        }
-    tables["label_hourly_activity"] = label_hour_table(label_hours, tables["hourly_activity"])
-    clips = examples(layout, tables["best_detections"], settings)
-    page = _page(
-        dataset=layout.dataset.resolve().name,
-        made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        settings=settings,
-        headline=headline,
-        detectors=detectors,
-        is_stub=any(row["is_stub"] for row in detectors),
-        outcomes=outcomes,
-        tables=tables,
-        hours=hour_chart(tables["hourly_activity"]),
-        days=day_chart(tables["daily_activity"]),
-        unplaced=unplaced(tables["hourly_activity"]),
-        heat=label_rows(label_hours, tables["hourly_activity"], tables["labels"][: settings.page_rows]),
-        clips=clips,
-    )
-    files = [_write_table(layout.report_dir, name, tables[name]) for name in _COLUMNS]
+    numbers = _read_numbers(layout, settings)
+    clips = examples(layout, numbers.tables["best_detections"], settings)
+    page = _page(layout, numbers, clips, settings)
+    files = [_write_table(layout.report_dir, name, numbers.tables[name]) for name in _COLUMNS]
     index = layout.report_dir / "index.html"
     write_text(index, page)
-    return _result(layout, [index, *files], page, headline, detectors, clips)
+    headline = numbers.headline
+    return ReportResult(
+        page=index.relative_to(layout.output).as_posix(),
+        files=tuple(path.relative_to(layout.output).as_posix() for path in [index, *files]),
+        page_bytes=len(page.encode()),
+        recordings=headline["recordings"],
+        analysed_hours=headline["analysed_hours"],
+        detections=headline["detections"],
+        failed=headline["failed"],
+        quarantined=headline["quarantined"],
+        clips=len(clips.shown),
+        skipped_clips=clips.skipped,
+        is_stub=numbers.is_stub,
+    )
+
+
+def _read_numbers(layout: Layout, settings: ReportSettings) -> _Numbers:
+    with report_connection(layout, settings) as connection:
+        hourly = query(connection, queries.HOURLY)
+        return _Numbers(
+            headline=query(connection, queries.HEADLINE)[0],
+            detectors=query(connection, queries.DETECTORS),
+            outcomes=query(connection, queries.OUTCOMES),
+            tables={
+                "sites": query(connection, queries.SITES),
+                "labels": query(connection, queries.LABELS),
+                "hourly_activity": hourly,
+                "daily_activity": query(connection, queries.DAILY),
+                "label_hourly_activity": label_hour_table(query(connection, queries.LABEL_HOURS), hourly),
+                "effort": query(connection, queries.EFFORT),
+                "failures": query(connection, queries.FAILURES),
+                "best_detections": query(connection, queries.BEST),
+            },
+        )
+
+
+def _page(layout: Layout, numbers: _Numbers, clips: Examples, settings: ReportSettings) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("badc_assets.reports"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update(count=_count, hours=_hours, short=_short, clock=_clock, day=_day, offset=_offset)
+    tables = numbers.tables
+    hourly = tables["hourly_activity"]
+    return environment.get_template("report.html").render(
+        dataset=_unicode(layout.dataset.resolve().name),
+        made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        settings=settings,
+        headline=numbers.headline,
+        detectors=numbers.detectors,
+        is_stub=numbers.is_stub,
+        outcomes=numbers.outcomes,
+        tables=tables,
+        hours=hour_chart(hourly),
+        days=day_chart(tables["daily_activity"]),
+        unplaced=unplaced(hourly),
+        heat=label_rows(tables["label_hourly_activity"], hourly, tables["labels"][: settings.page_rows]),
+        clips=clips,
+    )
 
 
 def _write_table(folder: Path, name: str, rows: Sequence[Row]) -> Path:
@@ -121,35 +168,9 @@ def _write_table(folder: Path, name: str, rows: Sequence[Row]) -> Path:
     return path
 
 
-def _page(**values: Any) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("badc_assets.reports"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters.update(count=_count, hours=_hours, short=_short, clock=_clock, offset=_offset)
-    return environment.get_template("report.html").render(values)
-
-
-def _result(
-    layout: Layout, files: Sequence[Path], page: str, headline: Row, detectors: Sequence[Row], clips: Examples
-) -> ReportResult:
-    names = tuple(path.relative_to(layout.output).as_posix() for path in files)
-    return ReportResult(
-        page=names[0],
-        files=names,
-        page_bytes=len(page.encode()),
-        recordings=headline["recordings"],
-        analysed_hours=headline["analysed_hours"],
-        detections=headline["detections"],
-        failed=headline["failed"],
-        quarantined=headline["quarantined"],
-        clips=len(clips.shown),
-        skipped_clips=clips.skipped,
-        is_stub=any(row["is_stub"] for row in detectors),
-    )
+def _unicode(name: str) -> str:
+    """`name` with bytes that are not UTF-8 written as escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _count(value: int | None) -> str:
@@ -173,6 +194,10 @@ def _short(value: float | None) -> str:
 def _clock(value: str | None) -> str:
     """An ISO local time as people write it, to the second; the caller says whose clock it is."""
     return "unknown" if value is None else value.replace("T", " ")[:19]
+
+
+def _day(value: str | None) -> str:
+    return "unknown" if value is None else value[:10]
 
 
 def _offset(ms: int) -> str:

@@ -57,7 +57,7 @@ def examples(layout: Layout, best: Sequence[Row], settings: ReportSettings) -> E
 
 
 def spread(best: Sequence[Row]) -> Iterator[Row]:
-    """`best` (highest confidence first), reordered so that each next one has the least-seen label, then the least-seen site."""
+    """`best` (highest confidence first) in an order where each next one has the label, then the site, seen least."""
     labels: Counter[str | None] = Counter()
     sites: Counter[str | None] = Counter()
     waiting = list(enumerate(best))

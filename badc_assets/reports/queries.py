@@ -104,8 +104,9 @@ FROM detection_hours GROUP BY ALL ORDER BY label, label_name, hour NULLS LAST
 """
 
 EFFORT = """
-SELECT r.recording_id, r.audio_path, r.site, r.start_local, r.start_utc, r.duration_ms / 3600000.0 AS recorded_hours,
-    r.analysed_ms / 3600000.0 AS analysed_hours, r.failed_ms / 3600000.0 AS failed_hours, r.outcome,
+SELECT r.recording_id, r.audio_path, r.site, r.start_local, r.start_utc,
+    round(r.duration_ms / 3600000.0, 6) AS recorded_hours, round(r.analysed_ms / 3600000.0, 6) AS analysed_hours,
+    round(r.failed_ms / 3600000.0, 6) AS failed_hours, r.outcome,
     CASE WHEN r.analysed_ms > 0 THEN coalesce(found.n, 0) END AS detections
 FROM recordings r LEFT JOIN (SELECT recording_id, count(*) AS n FROM counted GROUP BY recording_id) found
     USING (recording_id)
@@ -113,8 +114,8 @@ ORDER BY r.recording_id
 """
 
 FAILURES = """
-SELECT recording_id, audio_path, site, outcome, outcome_reason AS reason, duration_ms / 3600000.0 AS recorded_hours,
-    failed_ms / 3600000.0 AS failed_hours, failed_chunks
+SELECT recording_id, audio_path, site, outcome, outcome_reason AS reason,
+    round(duration_ms / 3600000.0, 6) AS recorded_hours, round(failed_ms / 3600000.0, 6) AS failed_hours, failed_chunks
 FROM recordings WHERE outcome <> 'analysed'
 ORDER BY list_position(['failed', 'partly analysed', 'quarantined', 'not analysed'], outcome), recording_id
 """

@@ -79,18 +79,23 @@ def spectrogram_db(clip: Clip) -> tuple[NDArray[np.float64], int]:
 
 
 def spectrogram_png(clip: Clip, box: Box) -> bytes:
-    """The clip's spectrogram with `box` drawn on it: a PNG of 64 colours, some 50 kB."""
+    """The clip's spectrogram with `box` drawn on it: a PNG of 64 colours, some 50 kB.
+
+    Each frequency's median over the clip is taken off, so that wind and hiss do not hide what stands out from it;
+    less than 4 dB above it is black.
+    """
     decibels, window = spectrogram_db(clip)
     nyquist_hz = clip.sample_rate_hz / 2
     top_hz = min(nyquist_hz, max(_TOP_HZ, (box.high_hz or 0) * 1.2))
     decibels = decibels[: round(top_hz * window / clip.sample_rate_hz) + 1]
-    low, high = np.percentile(decibels, [30, 99.8])
+    decibels = decibels - np.median(decibels, axis=1, keepdims=True)
+    loudest = max(float(np.percentile(decibels, 99.8)), 15.0)
     seconds = len(clip.samples) / clip.sample_rate_hz
 
-    figure = Figure(figsize=(5.4, 2.7), dpi=110, layout="constrained")
+    figure = Figure(figsize=(4.4, 2.3), dpi=135, layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(
-        decibels, origin="lower", aspect="auto", cmap="magma", vmin=low, vmax=max(high, low + 10),
+        decibels, origin="lower", aspect="auto", cmap="magma", vmin=4, vmax=loudest,
         extent=(0, seconds, 0, top_hz / 1000), interpolation="bilinear",
     )  # fmt: skip
     begins, ends = ((ms - clip.start_ms) / 1000 for ms in (box.start_ms, box.end_ms))

@@ -6,6 +6,8 @@ import os
 import struct
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -225,26 +227,41 @@ class TestBadFiles:
         assert code_of(tmp_path / "b.wav") == "content_missing"
 
     @pytest.mark.parametrize("forbidden", ["file", "folder"])
-    def test_no_permission(self, tmp_path: Path, forbidden: str):
-        path = write_sound(tmp_path / "folder" / "a.wav")
+    def test_no_permission(self, public_folder: Path, forbidden: str):
+        path = write_sound(public_folder / "folder" / "a.wav")
+        assert code_for_ordinary_user(path) == "none"
         (path if forbidden == "file" else path.parent).chmod(0)
-        script = "import sys; from pathlib import Path; from badc_assets.audio.probe import probe, BadSound\n"
-        script += "try: probe(Path(sys.argv[1]))\nexcept BadSound as error: print(error.code)"
-        answer = run_as_ordinary_user(script, path)
+        assert code_for_ordinary_user(path) == "no_permission"
         path.parent.chmod(0o755)
-        assert answer == "no_permission"
 
 
-def run_as_ordinary_user(script: str, argument: Path) -> str:
-    """Permissions do not bind root, so a test run by root drops its rights in a process of its own."""
-    for folder in argument.parents:
-        if folder.stat().st_uid == os.getuid() and folder.is_relative_to("/tmp") and folder.stat().st_mode & 0o77 == 0:
-            folder.chmod(folder.stat().st_mode | 0o011 if folder.stat().st_mode & 0o700 else 0)
-    drop = "import os\nif os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
-    imported = "import badc_assets.audio.probe, soundfile\n"
-    done = subprocess.run(
-        [sys.executable, "-c", imported + drop + script, os.fspath(argument)],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that other users can enter, which they cannot with pytest's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+AS_ORDINARY_USER = """
+import os, sys, soundfile
+from pathlib import Path
+from badc_assets.audio import forward
+from badc_assets.audio.probe import BadSound, probe
+if os.getuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    probe(Path(sys.argv[1]))
+    print("none")
+except BadSound as error:
+    print(error.code)
+"""
+
+
+def code_for_ordinary_user(path: Path) -> str:
+    """Permissions do not bind root, so root drops its rights in a process of its own."""
+    command = [sys.executable, "-c", AS_ORDINARY_USER, os.fspath(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

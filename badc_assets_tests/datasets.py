@@ -1,0 +1,55 @@
+"""Small datasets for tests, and the first stages run on them without Dagster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from badc_assets.chunks.chunking import ChunkOutcome, chunk_recordings
+from badc_assets.project import Project
+from badc_assets.recordings.current import examine_recordings, update_catalog
+from badc_assets_tests.sounds import noise, with_tone, write_sound
+
+NOW = datetime(2023, 5, 8, 4, 0, tzinfo=UTC)
+
+
+def fixed_clock() -> datetime:
+    return NOW
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset on disk and the project that points at it."""
+
+    project: Project
+    recording_ids: tuple[str, ...]
+
+    @property
+    def layout(self):
+        return self.project.layout
+
+    def examine(self) -> None:
+        update_catalog(self.layout)
+        list(examine_recordings(self.layout, self.recording_ids, self.project.recordings))
+
+    def chunk(self) -> list[ChunkOutcome]:
+        """Catalogue, examine and chunk everything."""
+        self.examine()
+        return list(chunk_recordings(self.layout, self.recording_ids, self.project.chunking, fixed_clock))
+
+
+def make_dataset(folder: Path, count: int = 3, *, seconds: float = 5, bad: tuple[int, ...] = (), **settings) -> Dataset:
+    """`count` recordings of one site, a quarter of an hour apart, each with a tone; those in `bad` are random bytes."""
+    ids = []
+    for number in range(count):
+        name = f"SITE-1_20230508_{number // 4:02d}{number % 4 * 15:02d}00"
+        path = folder / "audio" / f"{name}.wav"
+        if number in bad:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(bytes(range(256)) * 20)
+        else:
+            write_sound(path, with_tone(noise(seconds, seed=number), 1.0, 2.0, 3000))
+        ids.append(name)
+    settings.setdefault("chunking", {"length_s": 2})
+    return Dataset(Project.model_validate({"dataset": folder, **settings}), tuple(ids))

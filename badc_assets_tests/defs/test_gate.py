@@ -1,0 +1,84 @@
+"""The gate: nothing is analysed whose chunking has not completed, however the run was started."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from badc_assets_tests.datasets import make_dataset
+from badc_assets_tests.defs.running import PER_RECORDING, failure_text, materialized, run_assets
+
+
+def catalogued(tmp_path, instance, **settings):
+    dataset = make_dataset(tmp_path, 3, bad=(1,), **settings)
+    assert run_assets(dataset.project, instance, ["recording_catalog"]).success
+    return dataset
+
+
+def test_in_one_run_of_one_recording_the_blocking_check_stops_detections(tmp_path, instance):
+    dataset = catalogued(tmp_path, instance)
+    result = run_assets(dataset.project, instance, PER_RECORDING, [dataset.recording_ids[1]])
+    assert not result.success
+    steps = {event.step_key for event in result.all_events if event.is_step_start}
+    assert "chunking" in steps
+    assert "detections" not in steps
+    assert materialized(instance, "chunk_status") == {dataset.recording_ids[1]}
+    assert materialized(instance, "detections") == set()
+
+
+def test_a_later_run_of_detections_alone_is_refused(tmp_path, instance):
+    dataset = catalogued(tmp_path, instance)
+    bad = dataset.recording_ids[1]
+    run_assets(dataset.project, instance, ["recordings", "chunk_manifest", "chunk_status"], [bad])
+    result = run_assets(dataset.project, instance, ["detections"], [bad], checks=False)
+    assert not result.success
+    assert bad in failure_text(result)
+    assert materialized(instance, "detections") == set()
+
+
+def test_a_recording_that_was_never_chunked_is_refused(tmp_path, instance):
+    dataset = catalogued(tmp_path, instance)
+    good = dataset.recording_ids[0]
+    run_assets(dataset.project, instance, ["recordings"], [good])
+    result = run_assets(dataset.project, instance, ["detections"], [good], checks=False)
+    assert not result.success
+    assert not dataset.layout.detections(good).exists()
+
+
+def test_in_a_range_the_others_finish_and_the_run_ends_red_and_names_the_bad_one(tmp_path, instance):
+    dataset = catalogued(tmp_path, instance)
+    first, bad, last = dataset.recording_ids
+    result = run_assets(dataset.project, instance, PER_RECORDING, dataset.recording_ids)
+    assert not result.success
+    assert materialized(instance, "chunk_status") == {first, bad, last}
+    assert materialized(instance, "detections") == {first, last}
+    assert bad in failure_text(result)
+    assert first not in failure_text(result)
+
+
+def test_in_a_range_the_check_is_stored_for_each_recording(tmp_path, instance):
+    dataset = catalogued(tmp_path, instance)
+    first, bad, last = dataset.recording_ids
+    result = run_assets(dataset.project, instance, ["recordings", "chunk_manifest", "chunk_status"], dataset.recording_ids)
+    assert result.success
+    evaluations = [e for e in result.get_asset_check_evaluations() if e.check_name == "chunking_completed"]
+    assert {e.partition: e.passed for e in evaluations if e.partition} == {first: True, bad: False, last: True}
+    overall = [e for e in evaluations if e.partition is None]
+    assert [(e.passed, e.severity) for e in overall] == [(False, dg.AssetCheckSeverity.WARN)]
+
+
+def test_a_range_in_which_all_failed_is_blocked(tmp_path, instance):
+    dataset = make_dataset(tmp_path, 2, bad=(0, 1))
+    run_assets(dataset.project, instance, ["recording_catalog"])
+    result = run_assets(dataset.project, instance, PER_RECORDING, dataset.recording_ids)
+    assert not result.success
+    assert "detections" not in {event.step_key for event in result.all_events if event.is_step_start}
+
+
+def test_partial_chunks_pass_only_when_the_project_allows_it(tmp_path, instance):
+    dataset = catalogued(tmp_path, instance, inference={"allow_partial_chunks": True})
+    good = dataset.recording_ids[0]
+    run_assets(dataset.project, instance, ["recordings", "chunk_manifest", "chunk_status"], [good])
+    dataset.layout.chunk_status(good).unlink()
+    strict = dataset.project.model_copy(update={"inference": dataset.project.inference.model_copy(update={"allow_partial_chunks": False})})
+    assert not run_assets(strict, instance, ["detections"], [good], checks=False).success
+    assert run_assets(dataset.project, instance, ["detections"], [good], checks=False).success

@@ -1,0 +1,207 @@
+"""The engine: gate, reuse, isolation of failures, and rows that can be traced."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from badc_assets.detections.store import read_result_status, read_table
+from badc_assets.detections.verify import results_problems
+from badc_assets.detectors.energy import EnergyDetector, EnergySettings
+from badc_assets.detectors.protocol import DetectorInfo, Event, Label
+from badc_assets.detectors.stub import StubDetector, StubSettings
+from badc_assets.inference.engine import Engine
+from badc_assets.inference.settings import InferenceSettings
+from badc_assets_tests.datasets import fixed_clock, make_dataset
+from badc_assets_tests.sounds import noise, write_sound
+
+TONE = Label("TONE", "A loud tone")
+
+
+class LoudWindows:
+    """Scores the loudest sample of each window of 0.5 s."""
+
+    info = DetectorInfo("loud", "1", "window", (TONE,), "s", sample_rate_hz=8000, window_ms=500, hop_ms=500)
+
+    def score(self, windows):
+        return np.clip(np.abs(windows).max(axis=1, keepdims=True) * 3, 0, 1).astype(np.float32)
+
+
+class WholeFile:
+    """Finds one event in each file, and fails on files whose name has `fails` in it."""
+
+    info = DetectorInfo("file", "1", "file", (TONE,), "s")
+
+    def detect(self, source):
+        if "0015" in source.name:
+            raise ZeroDivisionError("the model did not expect this")
+        return [Event(500, 4200, TONE, 0.75)]
+
+
+def engine(dataset, detector, *, run_id="run-1", **settings):
+    return Engine(dataset.layout, detector, dataset.project.chunking, InferenceSettings(**settings), fixed_clock, run_id)
+
+
+def run(dataset, detector, **settings):
+    return list(engine(dataset, detector, **settings).run(dataset.recording_ids))
+
+
+def rows(dataset, recording):
+    return read_table(dataset.layout.detections(recording)).to_pylist()
+
+
+def effort(dataset, recording):
+    return read_table(dataset.layout.effort(recording)).to_pylist()
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    made = make_dataset(tmp_path, 3, seconds=5)
+    made.chunk()
+    return made
+
+
+@pytest.mark.parametrize("detector", [LoudWindows(), EnergyDetector(EnergySettings())], ids=["windows", "stream"])
+def test_the_tone_is_found_where_it_is(dataset, detector):
+    outcomes = run(dataset, detector, min_score=0.5)
+    assert all(outcome.is_complete and not outcome.was_reused for outcome in outcomes)
+    for recording in dataset.recording_ids:
+        found = rows(dataset, recording)
+        assert found
+        for row in found:
+            assert 900 <= row["absolute_time_ms"] <= 2000
+            assert row["absolute_end_ms"] <= 2200
+            assert row["absolute_time_ms"] == row["chunk_start_ms"] + row["timestamp_ms"]
+            assert row["chunk_id"].endswith(f"_{row['chunk_start_ms']}_{row['chunk_end_ms']}")
+            assert row["run_id"] == "run-1"
+            assert row["model_version"] == detector.info.model_version
+    assert results_problems(dataset.layout, dataset.recording_ids) == {
+        "chunks_accounted_for": {}, "detections_inside_chunks": {}, "confidence_in_range": {}
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("detector", [LoudWindows(), EnergyDetector(EnergySettings())], ids=["windows", "stream"])
+def test_results_do_not_depend_on_blocks_batches_or_chunks(tmp_path, detector):
+    kept = []
+    for number, (length_s, settings) in enumerate(
+        [(2, {}), (60, {"block_s": 0.37}), (1.3, {"batch_windows": 3, "block_s": 1.0})]
+    ):
+        dataset = make_dataset(tmp_path / str(number), 1, seconds=5, chunking={"length_s": length_s})
+        dataset.chunk()
+        run(dataset, detector, **settings)
+        columns = ("absolute_time_ms", "absolute_end_ms", "label", "confidence", "low_hz", "high_hz", "snr_db")
+        kept.append([tuple(row[name] for name in columns) for row in rows(dataset, dataset.recording_ids[0])])
+    assert kept[0]
+    assert kept[0] == kept[1] == kept[2]
+
+
+def test_effort_counts_every_chunk_once_and_overlap_not_twice(tmp_path):
+    dataset = make_dataset(tmp_path, 1, seconds=5, chunking={"length_s": 2, "overlap_s": 1})
+    dataset.chunk()
+    run(dataset, LoudWindows(), min_score=0.5)
+    found = effort(dataset, dataset.recording_ids[0])
+    assert [row["effort_ms"] for row in found] == [2000, 1000, 1000, 1000]
+    assert sum(row["detections"] for row in found) == len(rows(dataset, dataset.recording_ids[0]))
+    assert {row["status"] for row in found} == {"ok", "empty"}
+
+
+def test_a_chunk_without_detections_is_effort_and_no_detection(tmp_path):
+    dataset = make_dataset(tmp_path, 0)
+    write_sound(tmp_path / "audio" / "quiet.wav", noise(4))
+    quiet = type(dataset)(dataset.project, ("quiet",))
+    quiet.chunk()
+    run(quiet, LoudWindows(), min_score=0.5)
+    assert rows(quiet, "quiet") == []
+    assert [row["status"] for row in effort(quiet, "quiet")] == ["empty", "empty"]
+
+
+def test_stub_results_are_marked_as_such(dataset):
+    run(dataset, StubDetector(StubSettings()))
+    recording = dataset.recording_ids[0]
+    assert rows(dataset, recording) == []
+    assert {row["status"] for row in effort(dataset, recording)} == {"stub"}
+    assert {row["detector"] for row in effort(dataset, recording)} == {"stub"}
+
+
+def test_a_detector_that_fails_on_one_recording_does_not_stop_the_others(dataset):
+    first, second, third = run(dataset, WholeFile())
+    assert first.is_complete
+    assert third.is_complete
+    assert not second.is_complete
+    assert "ZeroDivisionError: the model did not expect this" in second.reason
+    assert {row["status"] for row in effort(dataset, second.recording_id)} == {"failed"}
+    assert rows(dataset, second.recording_id) == []
+    problems = results_problems(dataset.layout, dataset.recording_ids)["chunks_accounted_for"]
+    assert list(problems) == [second.recording_id]
+
+
+def test_a_failed_recording_is_tried_again_and_finished_ones_are_not(dataset):
+    run(dataset, WholeFile())
+    assert [outcome.was_reused for outcome in run(dataset, WholeFile(), run_id="run-2")] == [True, False, True]
+
+
+def test_another_detector_replaces_the_results(dataset):
+    run(dataset, StubDetector(StubSettings()))
+    outcomes = run(dataset, LoudWindows(), min_score=0.5)
+    assert not any(outcome.was_reused for outcome in outcomes)
+    assert {row["detector"] for row in effort(dataset, dataset.recording_ids[0])} == {"loud"}
+
+
+def test_results_without_a_status_file_are_made_again(dataset):
+    run(dataset, LoudWindows())
+    folder = dataset.layout.infer_dir(dataset.recording_ids[1])
+    (folder / ".infer_status.json").unlink()
+    assert [outcome.was_reused for outcome in run(dataset, LoudWindows())] == [True, False, True]
+
+
+def test_a_vanished_recording_keeps_its_results_and_is_not_a_failure(dataset):
+    run(dataset, LoudWindows())
+    gone = dataset.recording_ids[1]
+    dataset.layout.source(f"audio/{gone}.wav").unlink()
+    dataset.chunk()
+    outcomes = {outcome.recording_id: outcome for outcome in run(dataset, LoudWindows())}
+    assert outcomes[gone].is_orphan
+    assert outcomes[gone].is_complete
+    assert rows(dataset, gone)
+
+
+def test_the_status_says_what_the_files_hold(dataset):
+    (outcome, *_) = run(dataset, LoudWindows(), min_score=0.5)
+    status = read_result_status(dataset.layout, outcome.recording_id)
+    assert status == outcome.result
+    assert status is not None
+    assert status.detections == len(rows(dataset, outcome.recording_id))
+    assert json.loads((dataset.layout.infer_dir(outcome.recording_id) / ".infer_status.json").read_text())["key"] == status.key
+
+
+class Slow(LoudWindows):
+    def score(self, windows):
+        time.sleep(0.05)
+        return super().score(windows)
+
+
+def _run_slowly(dataset):
+    list(engine(dataset, Slow()).run(dataset.recording_ids))
+
+
+def test_kill_9_loses_nothing_that_was_finished(tmp_path):
+    dataset = make_dataset(tmp_path, 12, seconds=5)
+    dataset.chunk()
+    victim = multiprocessing.Process(target=_run_slowly, args=(dataset,))
+    victim.start()
+    while victim.is_alive() and read_result_status(dataset.layout, dataset.recording_ids[2]) is None:
+        time.sleep(0.005)
+    assert victim.pid
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.join()
+    finished = [r for r in dataset.recording_ids if read_result_status(dataset.layout, r)]
+    assert 3 <= len(finished) < 12
+    outcomes = list(engine(dataset, Slow()).run(dataset.recording_ids))
+    assert all(outcome.is_complete for outcome in outcomes)
+    assert [outcome.recording_id for outcome in outcomes if outcome.was_reused] == finished
