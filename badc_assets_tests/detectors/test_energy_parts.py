@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from badc_assets.detectors.energy_events import Blob, EventBuilder, find_runs
 from badc_assets.detectors.energy_floor import FloorTracker, Piece
-from badc_assets.detectors.energy_spectrum import BandSpectrum, band_grid
+from badc_assets.detectors.energy_spectrum import BandSpectrum, CellBuffer, band_grid
 from badc_assets_tests.detectors.sounds import noise, tone
 
 BANDS = 5
@@ -139,6 +139,27 @@ class TestFloor:
             assert floor.level_db[0] == pytest.approx(-60, abs=0.5)
         for _, floor in _floors(eighth, side=10):
             assert floor.level_db[0] == -100
+
+
+class TestCellBuffer:
+    @given(st.integers(0, 120), st.lists(st.integers(0, 120), max_size=8))
+    def test_pieces_follow_each_other_with_one_window_in_common(self, frames: int, cuts: list[int]) -> None:
+        samples = np.arange(1, frames + 1, dtype=np.float32)
+        buffer = CellBuffer(window_samples=4, cells=5)
+        pieces = [piece.copy() for block in np.split(samples, sorted(cuts)) for piece in buffer.feed(block)]
+        rest = buffer.rest()
+        assert all(len(piece) == 24 for piece in pieces)
+        pieces += [rest] if len(rest) else []
+        joined = [piece if number == 0 else piece[4:] for number, piece in enumerate(pieces)]
+        whole = frames // 4 * 4
+        if frames >= 8:
+            np.testing.assert_array_equal(np.concatenate(joined), samples[:whole])
+
+    def test_a_recording_shorter_than_a_cell_is_filled_up(self) -> None:
+        buffer = CellBuffer(window_samples=4, cells=5)
+        assert len(buffer.rest()) == 0
+        assert list(buffer.feed(np.array([3, 5, 7], dtype=np.float32))) == []
+        np.testing.assert_array_equal(buffer.rest(), [-2, 0, 2, 0, 0, 0, 0, 0])
 
 
 class TestSpectrum:
