@@ -14,8 +14,7 @@ from pathlib import Path
 
 import badc_assets
 
-# duckdb is not among them: Dagster's DuckDB resource loads it, in 50 ms.
-HEAVY = ["torch", "transformers", "pandas", "datalad", "pyarrow", "soundfile", "soxr", "matplotlib"]
+HEAVY = ["torch", "transformers", "pandas", "duckdb", "datalad", "pyarrow", "soundfile", "soxr", "matplotlib"]
 FRAMEWORKS = ["dagster", "dagster_duckdb", "typer"]
 OUTER = {"definitions", "defs", "cli"}
 

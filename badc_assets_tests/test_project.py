@@ -49,7 +49,7 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path, text, says):
 
 
 def test_an_unknown_variable_is_refused_with_a_suggestion(tmp_path):
-    with pytest.raises(BadcError, match="BADC_DATASSET.*did you mean 'dataset'"):
+    with pytest.raises(BadcError, match=r"BADC_DATASSET.*did you mean 'dataset'"):
         load_project({"BADC_DATASSET": "x"}, tmp_path)
 
 

@@ -1,6 +1,7 @@
 """The chunk manifest: a CSV file per recording, one row per chunk, readable by BADC.
 
-Chunks are virtual: a row names the recording and the span to read. No audio is copied. BADC's eight columns come first; ours follow.
+Chunks are virtual: a row names the recording and the span to read. No audio is copied. BADC's eight columns
+come first; ours follow.
 """
 
 from __future__ import annotations

@@ -85,7 +85,8 @@ def lock_file(layout: Layout, recording_id: str) -> Path:
 def is_interrupted(layout: Layout, recording_id: str) -> bool:
     """True when the status says `in_progress` but its writer is dead: nobody holds the recording's lock.
 
-    Advisory locks reach every process on one host, and across hosts where the file system passes them on (NFSv4, Lustre with flock).
+    Advisory locks reach every process on one host, and across hosts where the file system passes them on
+    (NFSv4, Lustre with flock).
     """
     status = read_status(layout, recording_id)
     if status is None or status.status != "in_progress":

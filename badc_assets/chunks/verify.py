@@ -25,7 +25,9 @@ def manifest_mismatches(layout: Layout, recording_id: str, *, at_most: int | Non
 
 
 def changed_chunks(layout: Layout, recording_ids: Iterable[str], chunks_each: int) -> dict[str, str]:
-    """The recordings whose samples contradict their manifest, with the first contradiction; those without manifest are left out."""
+    """The recordings whose samples contradict their manifest, with the first contradiction; those without
+    manifest are left out.
+    """
     present = (recording_id for recording_id in recording_ids if layout.manifest(recording_id).is_file())
     found = {recording_id: manifest_mismatches(layout, recording_id, at_most=chunks_each) for recording_id in present}
     return {recording_id: problems[0] for recording_id, problems in found.items() if problems}

@@ -25,6 +25,10 @@ def prepare_instance() -> dict[str, str]:
     # The folder of this interpreter comes first on PATH: git-annex and dagster are installed there.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = {**os.environ, "DAGSTER_HOME": str(home), "PATH": path}
+    import dagster as dg
+
+    from badc_assets.cli.recovery import mend_dead_runs
+
     marker = STORAGE / ".migrated"
     with exclusive(STORAGE / ".migrate.lock"):
         if not marker.exists():
@@ -34,4 +38,7 @@ def prepare_instance() -> dict[str, str]:
                 raise BadcError(STORAGE, f"Dagster could not set it up ({done.stderr.strip()[-300:]})", "remove it")
             marker.touch()
     os.environ.update(environment)
+    with dg.DagsterInstance.get() as instance:
+        for run_id in mend_dead_runs(instance):
+            print(f"Run {run_id} had been killed; its slots are free again.")
     return environment

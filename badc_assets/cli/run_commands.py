@@ -17,6 +17,7 @@ from badc_assets.project import load_project
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this file."""
     app.command()(run)
+    app.command()(recover)
     app.command()(ui)
 
 
@@ -34,6 +35,11 @@ def run(
     is_complete = materializer.run_all(bundles=bundles)
     if not is_complete:
         raise typer.Exit(1)
+
+
+def recover() -> None:
+    """Free what killed runs still hold. `badc run` and `badc ui` do this by themselves."""
+    prepare_instance()
 
 
 def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) -> None:

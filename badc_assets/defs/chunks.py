@@ -26,7 +26,10 @@ def definitions(project: Project) -> dg.Definitions:
             dg.AssetSpec(
                 "chunk_manifest",
                 deps=["recordings"],
-                description="One row per chunk: its span of the recording and the sha256 of its samples. Chunks are virtual: no audio is copied.",
+                description=(
+                    "One row per chunk: its span of the recording and the sha256 of its samples. "
+                    "Chunks are virtual: no audio is copied."
+                ),
                 code_version=version,
                 kinds={"python", "csv"},
                 metadata=column_schema(dict.fromkeys(BADC_COLUMNS + OUR_COLUMNS, "string")),
@@ -34,7 +37,10 @@ def definitions(project: Project) -> dg.Definitions:
             dg.AssetSpec(
                 "chunk_status",
                 deps=["recordings"],
-                description="Whether the chunking of each recording completed: every sample was read and hashed. Failed ones say why.",
+                description=(
+                    "Whether the chunking of each recording completed: every sample was read and "
+                    "hashed. Failed ones say why."
+                ),
                 code_version=version,
                 kinds={"python", "json"},
             ),

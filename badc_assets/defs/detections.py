@@ -38,8 +38,8 @@ def definitions(project: Project) -> dg.Definitions:
     ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
         """Detections and effort of each recording: what was found, and which time was listened to.
 
-        A recording whose chunking has not completed is left out. The others are finished and recorded first; then the step fails and
-        names those that were left out.
+        A recording whose chunking has not completed is left out. The others are finished and recorded first;
+        then the step fails and names those that were left out.
         """
         with problems_as_failures():
             versions = RecordingVersions.begin(context, "detections")

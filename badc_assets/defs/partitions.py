@@ -1,4 +1,6 @@
-"""One partition per recording. Chunks and windows are rows in files, never partitions: millions of them would drown the instance."""
+"""One partition per recording. Chunks and windows are rows in files, never partitions: millions of them would
+drown the instance.
+"""
 
 from __future__ import annotations
 

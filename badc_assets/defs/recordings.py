@@ -32,8 +32,9 @@ def definitions(project: Project) -> dg.Definitions:
     def recording_catalog(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
         """Every sound file of the dataset, with a stable id. Registers new recordings as partitions.
 
-        Run it when files were added, changed, moved or removed. It opens only files that it has not seen in this state. Nothing is
-        ever dropped: a vanished recording stays listed, and files that compete for one id, or hold the same sound, are all kept and reported.
+        Run it when files were added, changed, moved or removed. It opens only files that it has not seen in
+        this state. Nothing is ever dropped: a vanished recording stays listed, and files that compete for one
+        id, or hold the same sound, are all kept and reported.
         """
         from badc_assets.provenance.git import dataset_commit
         from badc_assets.recordings.current import update_catalog
@@ -71,8 +72,8 @@ def definitions(project: Project) -> dg.Definitions:
     ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
         """Format, length, site and start time of each recording, and the flags against it.
 
-        A recording with a fatal flag (unreadable, empty, truncated, content missing) is quarantined: it is recorded here with the reason,
-        goes no further, and never counts as silence.
+        A recording with a fatal flag (unreadable, empty, truncated, content missing) is quarantined: it is
+        recorded here with the reason, goes no further, and never counts as silence.
         """
         from badc_assets.recordings.current import examine_recordings
 
@@ -113,7 +114,10 @@ def _external_assets() -> list[dg.AssetSpec]:
             group_name=GROUP,
             owners=OWNERS,
             kinds={"folder"},
-            description="The folder or DataLad dataset with the sound files. Its version is the dataset's commit, or a hash of the listing.",
+            description=(
+                "The folder or DataLad dataset with the sound files. Its version is the "
+                "dataset's commit, or a hash of the listing."
+            ),
         ),
         dg.AssetSpec(
             "audio_files",
@@ -122,7 +126,10 @@ def _external_assets() -> list[dg.AssetSpec]:
             group_name=GROUP,
             owners=OWNERS,
             kinds={"audio"},
-            description="The sound file of each recording. The catalogue reports here which files changed, so that only these are read again.",
+            description=(
+                "The sound file of each recording. The catalogue reports here which files "
+                "changed, so that only these are read again."
+            ),
         ),
     ]
 

@@ -35,7 +35,9 @@ def definitions(project: Project) -> dg.Definitions:
     def report_bundle(
         context: dg.AssetExecutionContext, project: ProjectResource
     ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
-        """BADC's report files for each recording: quicklook, Parquet report, DuckDB file and CSV exports. For those who ask for them."""
+        """BADC's report files for each recording: quicklook, Parquet report, DuckDB file and CSV exports. For
+        those who ask for them.
+        """
         from badc_assets.reports.bundles import write_bundles
 
         with problems_as_failures():
@@ -84,9 +86,11 @@ def definitions(project: Project) -> dg.Definitions:
             ids = require_catalog(layout).all_ids
             version = inputs_digest(layout, ids)
             result = collect_tables(layout, ids)
-            with atomic_path(layout.database) as temporary:
-                with DuckDBResource(database=os.fspath(temporary)).get_connection() as connection:
-                    fill_database(connection, layout, project.report)
+            with (
+                atomic_path(layout.database) as temporary,
+                DuckDBResource(database=os.fspath(temporary)).get_connection() as connection,
+            ):
+                fill_database(connection, layout, project.report)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(version),
             metadata={

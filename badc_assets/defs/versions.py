@@ -20,7 +20,7 @@ from dagster._core.definitions.data_version import (
 from dagster._core.definitions.metadata.metadata_value import MetadataValue
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
-Metadata = Mapping[str, "str | int | float | bool | None | MetadataValue"]
+Metadata = Mapping[str, "str | int | float | bool | MetadataValue | None"]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ BADC_COLUMNS = (
 )  # fmt: skip
 """`timestamp_ms` and `end_ms` count from the start of the chunk, `absolute_*` from the start of the recording.
 
-A detection belongs to the chunk in which it starts; it may end in a later one. `dataset_root` is always "." here: the files can move.
+A detection belongs to the chunk in which it starts; it may end in a later one. `dataset_root` is always "."
+here: the files can move.
 """
 
 OUR_COLUMNS = {

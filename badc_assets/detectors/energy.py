@@ -35,7 +35,9 @@ class EnergySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     low_hz: float = Field(40, ge=0, le=150_000, description="Sound below this frequency is ignored.")
-    high_hz: float = Field(16_000, gt=0, le=500_000, description="Sound above this frequency is ignored.")
+    high_hz: float = Field(
+        16_000, gt=0, le=500_000, description="Sound above this, or above half the sample rate, is ignored."
+    )
     window_ms: float = Field(23.2, ge=1, le=500, description="Length of the FFT window, and the step in time.")
     min_band_hz: float = Field(100, ge=1, le=20_000, description="Least width of a frequency band.")
     bands_per_octave: float = Field(
@@ -64,7 +66,9 @@ class EnergySettings(BaseModel):
     join_gap_ms: float = Field(
         120, ge=0, le=10_000, description="Sounds in one band with at most this gap are one event."
     )
-    min_duration_ms: float = Field(80, ge=0, le=60_000, description="Shorter events are dropped.")
+    min_duration_ms: float = Field(
+        80, ge=0, le=60_000, description="Shorter events are dropped. A click fills 2 windows."
+    )
     max_duration_ms: float = Field(12_000, ge=1_000, le=600_000, description="Longer events are cut into several.")
     confidence_half_db: float = Field(
         12, ge=0, le=60, description="Signal-to-noise ratio at which the confidence is 0.5."
@@ -169,10 +173,9 @@ class EnergySession:
         return self._finished(self._events.add(runs, piece.first_cell + len(excess_db)))
 
     def _finished(self, blobs: Sequence[Blob]) -> list[Event]:
-        """The blobs that are long enough, as events, ordered by start and frequency."""
+        """The blobs that are long enough, as events."""
         shortest = self._settings.min_duration_ms
-        events = [self._event(blob) for blob in blobs if (blob.end - blob.start) * self._grid.cell_ms >= shortest]
-        return sorted(events, key=lambda event: (event.start_ms, event.low_hz or 0.0, event.end_ms))
+        return [self._event(blob) for blob in blobs if (blob.end - blob.start) * self._grid.cell_ms >= shortest]
 
     def _event(self, blob: Blob) -> Event:
         # A cell looks at two windows and stands for the stretch between their middles.

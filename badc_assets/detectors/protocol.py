@@ -1,6 +1,7 @@
 """What a detector is: a frozen description and one of three ways to be run.
 
-- A **window** detector scores batches of windows: neural networks. The engine cuts the windows and fills batches across recordings.
+- A **window** detector scores batches of windows: neural networks. The engine cuts the windows and fills
+batches across recordings.
 - A **stream** detector sees a recording from its first sample to its last, in blocks, and keeps its own state.
 - A **file** detector is given the path of a sound file: programs that read sound themselves.
 

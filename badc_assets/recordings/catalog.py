@@ -24,7 +24,7 @@ from badc_assets.recordings.walk import DatasetWalk, FoundFile
 
 __all__ = ["Catalog", "CatalogChange", "read_catalog", "scan_dataset", "write_catalog"]
 
-_PROGRESS_EVERY = 100
+_PROGRESS_EVERY = 10_000
 
 
 @dataclass(frozen=True)

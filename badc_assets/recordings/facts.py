@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 from badc_assets.audio.probe import BadSound, SoundFormat, probe
-from badc_assets.errors import BadcError
 from badc_assets.files import write_json
 from badc_assets.layout import Layout
 from badc_assets.provenance.annex import has_content
@@ -67,14 +66,14 @@ def write_facts(layout: Layout, facts: RecordingFacts) -> None:
 
 
 def read_facts(layout: Layout, recording_id: str) -> RecordingFacts | None:
-    """The facts as they were last written, None when they never were. Raises BadcError when the file is damaged."""
+    """The facts as they were last written; None when they never were, or the file is damaged: then examine again."""
     path = layout.facts(recording_id)
     if not path.is_file():
         return None
     try:
         return RecordingFacts.from_json(json.loads(path.read_bytes()))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise BadcError(path, "is damaged", "delete it and examine the recording again") from error
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def _current_key(source: Path, entry: CatalogEntry) -> tuple[str, int]:

@@ -61,8 +61,8 @@ def bar_chart(
 
 
 def nice_ceiling(value: float) -> float:
-    """The smallest of 1, 2, 4, 6, 8 or 10 times a power of ten that is at least `value`; 1 for nothing."""
-    if value <= 0:
+    """The smallest of 1, 2, 4, 6, 8 or 10 times a power of ten that is at least `value`; 1 for next to nothing."""
+    if value < 1e-9:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1, 2, 4, 6, 8, 10, 20) if step * power >= value)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from badc_assets.errors import BadcError
 from badc_assets.layout import Layout
-from badc_assets.reports.outcomes import read_facts
+from badc_assets.recordings.facts import read_facts
 from badc_assets.reports.queries import Row
 from badc_assets.reports.settings import ReportSettings
 
@@ -74,7 +74,7 @@ def _example(layout: Layout, detection: Row, settings: ReportSettings) -> Exampl
 
     facts = read_facts(layout, detection["recording_id"])
     if facts is None:
-        raise BadcError(layout.facts(detection["recording_id"]), "is missing", "read the recording's facts again")
+        raise BadcError(layout.facts(detection["recording_id"]), "is missing", "examine the recording again")
     start_ms = detection["start_ms"]
     end_ms = start_ms if detection["end_ms"] is None else max(detection["end_ms"], start_ms)
     box = Box(start_ms, end_ms, detection["low_hz"], detection["high_hz"])

@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from badc_assets.detections.schema import detection_schema, effort_schema
+from badc_assets.detections.store import read_result_status, status_path
 from badc_assets.errors import BadcError
 from badc_assets.layout import Layout
-from badc_assets.recordings.model import RecordingFacts
+from badc_assets.recordings.facts import read_facts
 from badc_assets.reports.parts import DETECTION_ORDER, EFFORT_ORDER, read_json_object, read_part
 
 _FACTS = {
@@ -80,18 +81,6 @@ def read_recording(layout: Layout, recording_id: str) -> RecordingOutcome:
     return RecordingOutcome(row, effort, detections, tuple(problems))
 
 
-def read_facts(layout: Layout, recording_id: str) -> RecordingFacts | None:
-    """The facts of a recording, None when there are none yet. Raises BadcError when the file does not hold facts."""
-    path, remedy = layout.facts(recording_id), "remove it and read the recording's facts again"
-    value = read_json_object(path, remedy)
-    if value is None:
-        return None
-    try:
-        return RecordingFacts.from_json(value)
-    except (TypeError, AttributeError) as error:
-        raise BadcError(path, "does not hold the facts of a recording", remedy) from error
-
-
 def _read_chunking(layout: Layout, recording_id: str, problems: list[Problem]) -> dict[str, Any]:
     try:
         value = read_json_object(layout.chunk_status(recording_id), "remove it and chunk the recording again") or {}
@@ -109,7 +98,10 @@ def _read_chunking(layout: Layout, recording_id: str, problems: list[Problem]) -
 def _read_results(
     layout: Layout, recording_id: str, is_quarantined: bool, problems: list[Problem]
 ) -> tuple[str, pa.Table | None, pa.Table | None]:
-    """Both tables or none: effort without its detections would look like silence."""
+    """Both tables or none: effort without its detections would look like silence.
+
+    The status is written last; without it the two tables may be of different runs.
+    """
     paths = (layout.effort(recording_id), layout.detections(recording_id))
     if not any(path.exists() or path.is_symlink() for path in paths):
         return "none", None, None
@@ -123,7 +115,17 @@ def _read_results(
             tables.append(read_part(path, schema, recording_id, order))
         except BadcError as error:
             problems.append(_problem(layout, error))
-    return ("counted", tables[0], tables[1]) if len(tables) == 2 else ("unreadable", None, None)
+    if len(tables) < 2:
+        return "unreadable", None, None
+    status = read_result_status(layout, recording_id)
+    if status is None or status.detections != tables[1].num_rows:
+        path = status_path(layout, recording_id)
+        error = BadcError(
+            path, "does not vouch for the results beside it", "run the detections of this recording again"
+        )
+        problems.append(_problem(layout, error))
+        return "unreadable", None, None
+    return "counted", tables[0], tables[1]
 
 
 def _effort_sums(effort: pa.Table) -> dict[str, int]:
@@ -151,7 +153,7 @@ def _outcome(row: dict[str, Any], effort: pa.Table | None, problems: list[Proble
     if effort is not None and row["analysed_ms"]:
         return "analysed", ""
     if row["status"] == "unknown":
-        return "not analysed", "; ".join(f"{p.file}: {p.problem}" for p in problems) or "its facts have not been read"
+        return "not analysed", "; ".join(f"{p.file}: {p.problem}" for p in problems) or "it has not been examined"
     if row["chunking"] == "completed":
         return "not analysed", "no detector has been run on it"
     return "not analysed", "chunking was not finished" if row["chunking"] else "it has not been chunked"

@@ -118,7 +118,7 @@ def _share_band(call: TrueCall, event: FoundEvent, least_share: float) -> bool:
         return True
     overlap = min(call.high_hz, event.high_hz) - max(call.low_hz, event.low_hz)
     narrower = min(call.high_hz - call.low_hz, event.high_hz - event.low_hz)
-    return overlap >= least_share * narrower and overlap >= 0
+    return overlap >= least_share * narrower
 
 
 def _cover(span: TrueCall | FoundEvent, others: Iterable[TrueCall | FoundEvent]) -> float:

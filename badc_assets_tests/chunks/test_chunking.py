@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from badc_assets.chunks.chunking import chunk_recordings
-from badc_assets.chunks.gate import NotChunked, chunks_for_inference, chunking_problem
+from badc_assets.chunks.gate import NotChunked, chunking_problem, chunks_for_inference
 from badc_assets.chunks.manifest import read_manifest
 from badc_assets.chunks.settings import ChunkSettings
 from badc_assets.chunks.status import is_interrupted, lock_file, read_status
@@ -29,7 +29,9 @@ from badc_assets_tests.sounds import noise, write_sound
 def chunk_again(dataset, settings=None):
     update_catalog(dataset.layout)
     list(examine_recordings(dataset.layout, dataset.recording_ids, dataset.project.recordings))
-    return list(chunk_recordings(dataset.layout, dataset.recording_ids, settings or dataset.project.chunking, fixed_clock))
+    return list(
+        chunk_recordings(dataset.layout, dataset.recording_ids, settings or dataset.project.chunking, fixed_clock)
+    )
 
 
 def test_each_hash_is_that_of_the_samples(tmp_path):
@@ -47,7 +49,13 @@ def test_each_hash_is_that_of_the_samples(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "subtype", "dtype"),
-    [("a.wav", "PCM_24", "int32"), ("a.wav", "FLOAT", "float32"), ("a.flac", "PCM_16", "int16"), ("a.ogg", "VORBIS", "float32")],
+    [
+        ("a.wav", "PCM_24", "int32"),
+        ("a.wav", "FLOAT", "float32"),
+        ("a.flac", "PCM_16", "int16"),
+        ("a.ogg", "VORBIS", "float32"),
+        ("a.mp3", "MPEG_LAYER_III", "float32"),
+    ],
 )
 def test_hashes_do_not_depend_on_how_the_file_is_read(tmp_path, name, subtype, dtype):
     dataset = make_dataset(tmp_path, 0)
@@ -110,7 +118,9 @@ def test_an_edited_manifest_is_made_again(tmp_path):
     path = dataset.layout.manifest(dataset.recording_ids[0])
     good = path.read_text()
     path.write_text(good.replace(",2000,", ",1999,", 1))
-    assert "manifest was changed" in chunking_problem(dataset.layout, dataset.recording_ids[0], dataset.project.chunking)
+    assert "manifest was changed" in chunking_problem(
+        dataset.layout, dataset.recording_ids[0], dataset.project.chunking
+    )
     assert [outcome.was_reused for outcome in chunk_again(dataset)] == [False]
     assert path.read_text() == good
 

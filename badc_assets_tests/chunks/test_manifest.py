@@ -11,7 +11,13 @@ HOSTILE = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_s
 
 
 def chunk(**changes) -> Chunk:
-    values = {"recording_id": "R", "chunk_id": "R_chunk_0_60000", "source_path": "audio/R.wav", "start_ms": 0, "end_ms": 60_000}
+    values = {
+        "recording_id": "R",
+        "chunk_id": "R_chunk_0_60000",
+        "source_path": "audio/R.wav",
+        "start_ms": 0,
+        "end_ms": 60_000,
+    }
     return Chunk(**{**values, "overlap_ms": 0, "sha256": "ab", **changes})
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,7 +48,7 @@ def test_chunks_hold_every_frame_in_order_and_none_is_redundant(frames, rate, ch
     assert spans[0].start_frame == 0
     assert spans[-1].stop_frame == frames
     assert spans[-1].end_ms == frames * 1000 // rate
-    for before, after in zip(spans, spans[1:], strict=False):
+    for before, after in pairwise(spans):
         assert before.start_frame < after.start_frame <= before.stop_frame < after.stop_frame
         assert after.start_ms - before.start_ms == chosen.step_ms
         assert before.end_ms - before.start_ms == chosen.length_ms

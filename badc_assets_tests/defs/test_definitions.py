@@ -20,7 +20,9 @@ def described(spec: dg.AssetSpec) -> dict:
         "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
         "kinds": sorted(spec.kinds),
         "owners": list(spec.owners),
-        "partitions": spec.partitions_def.name if isinstance(spec.partitions_def, dg.DynamicPartitionsDefinition) else None,
+        "partitions": spec.partitions_def.name
+        if isinstance(spec.partitions_def, dg.DynamicPartitionsDefinition)
+        else None,
         "code_version": spec.code_version,
     }
 

@@ -58,7 +58,9 @@ def test_in_a_range_the_others_finish_and_the_run_ends_red_and_names_the_bad_one
 def test_in_a_range_the_check_is_stored_for_each_recording(tmp_path, instance):
     dataset = catalogued(tmp_path, instance)
     first, bad, last = dataset.recording_ids
-    result = run_assets(dataset.project, instance, ["recordings", "chunk_manifest", "chunk_status"], dataset.recording_ids)
+    result = run_assets(
+        dataset.project, instance, ["recordings", "chunk_manifest", "chunk_status"], dataset.recording_ids
+    )
     assert result.success
     evaluations = [e for e in result.get_asset_check_evaluations() if e.check_name == "chunking_completed"]
     assert {e.partition: e.passed for e in evaluations if e.partition} == {first: True, bad: False, last: True}
@@ -79,6 +81,8 @@ def test_partial_chunks_pass_only_when_the_project_allows_it(tmp_path, instance)
     good = dataset.recording_ids[0]
     run_assets(dataset.project, instance, ["recordings", "chunk_manifest", "chunk_status"], [good])
     dataset.layout.chunk_status(good).unlink()
-    strict = dataset.project.model_copy(update={"inference": dataset.project.inference.model_copy(update={"allow_partial_chunks": False})})
+    strict = dataset.project.model_copy(
+        update={"inference": dataset.project.inference.model_copy(update={"allow_partial_chunks": False})}
+    )
     assert not run_assets(strict, instance, ["detections"], [good], checks=False).success
     assert run_assets(dataset.project, instance, ["detections"], [good], checks=False).success

@@ -49,7 +49,9 @@ def test_nothing_is_stale_after_a_run(finished, instance):
 
 
 def test_running_again_redoes_nothing_and_leaves_nothing_stale(finished, instance):
-    before = {path: path.stat().st_mtime_ns for path in finished.layout.output.rglob("*.parquet") if "infer" in path.parts}
+    before = {
+        path: path.stat().st_mtime_ns for path in finished.layout.output.rglob("*.parquet") if "infer" in path.parts
+    }
     run_assets(finished.project, instance, ["recording_catalog"])
     result = run_assets(finished.project, instance, PER_RECORDING, finished.recording_ids[:2])
     assert {path: path.stat().st_mtime_ns for path in before} == before
@@ -67,7 +69,10 @@ def test_other_detector_settings_make_the_detections_stale_and_nothing_before_th
 
 def test_other_chunking_makes_chunks_stale_and_then_what_follows(finished, instance):
     project = changed(finished.project, chunking={"length_s": 3})
-    assert {asset for asset, _ in stale(project, instance, finished.recording_ids)} == {"chunk_manifest", "chunk_status"}
+    assert {asset for asset, _ in stale(project, instance, finished.recording_ids)} == {
+        "chunk_manifest",
+        "chunk_status",
+    }
     run_assets(project, instance, ["chunk_manifest", "chunk_status"], finished.recording_ids)
     assert {asset for asset, _ in stale(project, instance, finished.recording_ids)} == {"detections"}
 
@@ -78,7 +83,7 @@ def test_settings_that_change_no_result_make_nothing_stale(finished, instance):
 
 
 def test_changed_audio_makes_only_its_own_recording_stale(finished, instance):
-    first, second, third = finished.recording_ids
+    second = finished.recording_ids[1]
     write_sound(finished.layout.source(f"audio/{second}.wav"), noise(5, seed=99))
     run_assets(finished.project, instance, ["recording_catalog"])
     assert stale(finished.project, instance, finished.recording_ids) == {("recordings", second)}

@@ -45,7 +45,9 @@ class WholeFile:
 
 
 def engine(dataset, detector, *, run_id="run-1", **settings):
-    return Engine(dataset.layout, detector, dataset.project.chunking, InferenceSettings(**settings), fixed_clock, run_id)
+    return Engine(
+        dataset.layout, detector, dataset.project.chunking, InferenceSettings(**settings), fixed_clock, run_id
+    )
 
 
 def run(dataset, detector, **settings):
@@ -177,7 +179,10 @@ def test_the_status_says_what_the_files_hold(dataset):
     assert status == outcome.result
     assert status is not None
     assert status.detections == len(rows(dataset, outcome.recording_id))
-    assert json.loads((dataset.layout.infer_dir(outcome.recording_id) / ".infer_status.json").read_text())["key"] == status.key
+    assert (
+        json.loads((dataset.layout.infer_dir(outcome.recording_id) / ".infer_status.json").read_text())["key"]
+        == status.key
+    )
 
 
 class Slow(LoudWindows):

@@ -220,6 +220,17 @@ class TestChanges:
         assert change.moved == ("b",)
         assert entries["c"].moved_from == ""
 
+    def test_a_later_copy_is_no_second_move(self, layout: Layout):
+        path = add_sound(layout, "a.wav")
+        set_time(path, 1000)
+        first = scan(layout)
+        path.rename(layout.audio / "b.wav")
+        second = scan(layout, first)
+        set_time(add_sound(layout, "c.wav"), 1000)
+        entries, change = rescan(layout, second)
+        assert (change.added, change.moved) == (("c",), ())
+        assert (entries["c"].duplicate_of, entries["c"].moved_from) == ("b", "")
+
     def test_annexed_content_fetched(self, layout: Layout):
         key = "MD5E-s5--00.wav"
         target = layout.dataset / ".git/annex/objects" / key / key

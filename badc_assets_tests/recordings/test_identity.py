@@ -44,6 +44,10 @@ def test_altered_names_carry_a_hash(path: str):
     assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+-]*-x[0-9a-f]{8}", recording_id(PurePosixPath(path)))
 
 
+def test_name_that_imitates_a_suffix_gets_its_own():
+    assert recording_id(PurePosixPath("a-x01234567.wav")).startswith("a-x01234567-x")
+
+
 def test_ids_stay_what_they_are():
     """Ids are names of files and partitions: a change of the rule would orphan every result."""
     assert recording_id(PurePosixPath("site 1/a.wav")) == "site_1__a-x50394fa6"

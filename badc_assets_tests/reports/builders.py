@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from badc_assets.detections.schema import detection_schema, effort_schema
+from badc_assets.detections.store import ResultStatus, write_results
 from badc_assets.files import write_json
 from badc_assets.layout import Layout
 from badc_assets.recordings.model import RecordingFacts
@@ -52,9 +49,11 @@ def add_results(
     """Write effort from (start_ms, end_ms, status) and detections from (absolute start in ms, label, confidence)."""
     effort = [_effort_row(recording_id, chunk, found) for chunk in chunks]
     detections = [_detection_row(recording_id, chunks, event) | columns for event in found]
-    layout.infer_dir(recording_id).mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(effort, schema=effort_schema()), layout.effort(recording_id))
-    pq.write_table(pa.Table.from_pylist(detections, schema=detection_schema()), layout.detections(recording_id))
+    status = ResultStatus(
+        recording_id, "completed", key="key", detections=len(found), audio_ms=0, detector="energy",
+        model_version="energy-1.0+abc123", run_id="run-1", finished_at="2024-06-01T00:00:00+00:00", seconds=1.0,
+    )  # fmt: skip
+    write_results(layout, status, detections, effort)
 
 
 def _effort_row(

@@ -11,6 +11,7 @@ from dagster_duckdb import DuckDBResource
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from badc_assets.detections.store import status_path
 from badc_assets.errors import BadcError
 from badc_assets.files import atomic_path
 from badc_assets.layout import Layout
@@ -47,7 +48,7 @@ def test_every_recording_has_a_row_and_an_outcome(layout: Layout) -> None:
         "half": ("partly analysed", "1 of 2 chunks failed: out of memory"),
         "waiting": ("not analysed", "no detector has been run on it"),
         "broken": ("failed", "chunking: disk went away"),
-        "never seen": ("not analysed", "its facts have not been read"),
+        "never seen": ("not analysed", "it has not been examined"),
     }
     assert (result.recordings, result.recordings_counted, result.effort_rows, result.detections) == (6, 2, 3, 1)
     assert (result.analysed_ms, result.failed_ms, result.problems) == (120_000, 60_000, ())
@@ -82,6 +83,17 @@ def test_one_bad_file_is_named_and_the_rest_goes_on(layout: Layout, spoil: str) 
     assert all(problem.problem and problem.remedy for problem in result.problems)
     assert (result.recordings, result.recordings_counted, result.effort_rows) == (2, 1, 1)
     assert outcomes(layout)["a"][0] == "failed", "hours without their detections would look like silence"
+
+
+def test_results_of_which_the_writing_was_cut_off_do_not_count(layout: Layout) -> None:
+    """A crash between the two tables leaves detections of one run beside effort of another, and no status."""
+    add_recording(layout, "a")
+    add_results(layout, "a", [(0, 60_000, "ok")], [(5, "RUGR", 0.5)])
+    status_path(layout, "a").unlink()
+    result = collect_tables(layout, ["a"])
+    assert (result.recordings_counted, len(result.problems)) == (0, 1)
+    assert outcomes(layout)["a"][0] == "failed"
+    assert check_aggregates(layout) == []
 
 
 def test_unreadable_facts_and_status_are_problems_not_errors(layout: Layout) -> None:
