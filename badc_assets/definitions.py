@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import dagster as dg
 
-# Stable for what is used here, pinned, and covered by tests; without this every process start prints a page of warnings.
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
-warnings.filterwarnings("ignore", category=dg.PreviewWarning)
-
-from badc_assets.defs import chunks, detections, jobs, recordings, reports  # noqa: E402
-from badc_assets.project import Project, load_project  # noqa: E402
+from badc_assets.defs import chunks, detections, jobs, recordings, reports
+from badc_assets.project import Project, load_project
 
 
 def build_definitions(project: Project) -> dg.Definitions:

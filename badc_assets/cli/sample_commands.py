@@ -27,12 +27,15 @@ def add_to(app: typer.Typer) -> None:
 
 def demo() -> None:
     """Make the sample dataset in data/sample, run the whole graph on it, and say how well its calls were found."""
+    from badc_assets.samples.results import found_in_words
+
     os.environ["BADC_DATASET"] = str(SAMPLE)
     os.environ.pop("BADC_OUTPUT", None)
     make(SAMPLE)
     console = Console()
     materializer = Materializer(load_project(), prepare_instance(), console)
     is_complete = materializer.run_all(bundles=True)
+    console.print(found_in_words(load_project().layout))
     compare(SAMPLE)
     console.print(f"Report: {load_project().layout.report_dir / 'index.html'}", soft_wrap=True)
     console.print("Next: `make ui` shows the same in Dagster's web page.")
@@ -73,4 +76,4 @@ def compare(folder: Annotated[Path, typer.Argument(help="Where it is.")] = SAMPL
 
 
 def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    return "-" if value is None else f"{100 * value:.1f} %"

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from badc_assets.chunks.manifest import BADC_COLUMNS, OUR_COLUMNS
+from badc_assets.chunks.manifest import Chunk
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
-from badc_assets.defs.settings import OWNERS, ProjectResource, code_version, column_schema
+from badc_assets.defs.settings import OWNERS, ProjectResource, code_version, column_schema, columns_of
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.files import stable_hash
 from badc_assets.project import Project
@@ -32,7 +32,7 @@ def definitions(project: Project) -> dg.Definitions:
                 ),
                 code_version=version,
                 kinds={"python", "csv"},
-                metadata=column_schema(dict.fromkeys(BADC_COLUMNS + OUR_COLUMNS, "string")),
+                metadata=column_schema(columns_of(Chunk)),
             ),
             dg.AssetSpec(
                 "chunk_status",

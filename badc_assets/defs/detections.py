@@ -10,12 +10,11 @@ from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
 from badc_assets.defs.settings import OWNERS, ProjectResource, code_version, column_schema
 from badc_assets.defs.versions import RecordingVersions
-from badc_assets.detections.schema import BADC_COLUMNS, OUR_COLUMNS
+from badc_assets.detections.schema import DESCRIPTIONS, DETECTION_COLUMNS
 from badc_assets.inference.engine import DetectionOutcome, Engine, engine_digest
 from badc_assets.project import Project
 
 GROUP = "detections"
-COLUMNS = dict.fromkeys(BADC_COLUMNS, "string") | OUR_COLUMNS
 
 
 def definitions(project: Project) -> dg.Definitions:
@@ -31,7 +30,7 @@ def definitions(project: Project) -> dg.Definitions:
         owners=OWNERS,
         kinds={"python", "parquet", project.detector},
         code_version=code_version("1", engine_digest(project.detector_info, project.inference)),
-        metadata=column_schema(COLUMNS),
+        metadata=column_schema(DETECTION_COLUMNS, DESCRIPTIONS),
     )
     def detections(
         context: dg.AssetExecutionContext, project: ProjectResource

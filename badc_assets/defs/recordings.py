@@ -6,12 +6,12 @@ import dagster as dg
 
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions, register_recordings
-from badc_assets.defs.settings import OWNERS, ProjectResource, code_version, column_schema
+from badc_assets.defs.settings import OWNERS, ProjectResource, code_version, column_schema, columns_of
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.files import stable_hash
 from badc_assets.project import Project
 from badc_assets.recordings.catalog import Catalog, CatalogChange
-from badc_assets.recordings.model import RecordingFacts
+from badc_assets.recordings.model import CatalogEntry, RecordingFacts
 
 GROUP = "recordings"
 
@@ -25,9 +25,7 @@ def definitions(project: Project) -> dg.Definitions:
         kinds={"python", "parquet"},
         code_version="1",
         deps=["audio_source"],
-        metadata=column_schema(
-            dict.fromkeys(("recording_id", "audio_path", "alias", "content_key", "state"), "string")
-        ),
+        metadata=column_schema(columns_of(CatalogEntry)),
     )
     def recording_catalog(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
         """Every sound file of the dataset, with a stable id. Registers new recordings as partitions.

@@ -8,8 +8,9 @@ import dagster as dg
 from badc_assets.defs.chunks import bullets
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
-from badc_assets.defs.settings import OWNERS, ProjectResource, code_version
+from badc_assets.defs.settings import OWNERS, ProjectResource, code_version, column_schema
 from badc_assets.defs.versions import RecordingVersions
+from badc_assets.detections.schema import DESCRIPTIONS, DETECTION_COLUMNS
 from badc_assets.project import Project
 
 GROUP = "reports"
@@ -68,6 +69,7 @@ def definitions(project: Project) -> dg.Definitions:
         owners=OWNERS,
         kinds={"duckdb", "parquet"},
         code_version="1",
+        metadata=column_schema(DETECTION_COLUMNS, DESCRIPTIONS),
     )
     def detection_aggregates(project: ProjectResource) -> dg.MaterializeResult:
         """All recordings, effort and detections of the dataset as three sorted Parquet tables and one DuckDB file.

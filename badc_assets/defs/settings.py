@@ -1,5 +1,7 @@
 """What all asset definitions share: owners, the project as a resource, code versions."""
 
+from typing import get_args, get_type_hints
+
 import dagster as dg
 from pydantic import BaseModel
 
@@ -16,6 +18,11 @@ def code_version(version: str, *settings: BaseModel | str) -> str:
     """`version` of the code and a hash of the settings that change its results: a change in either makes the asset stale."""
     values = [item if isinstance(item, str) else item.model_dump(mode="json") for item in settings]
     return f"{version}-{stable_hash(values, length=12)}" if values else version
+
+
+def columns_of(row: type) -> dict[str, str]:
+    """Column -> type for a table whose rows are this dataclass."""
+    return {name: "int64" if int in (hint, *get_args(hint)) else "string" for name, hint in get_type_hints(row).items()}
 
 
 def column_schema(columns: dict[str, str], descriptions: dict[str, str] | None = None) -> dict[str, dg.TableSchema]:

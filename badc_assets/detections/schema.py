@@ -7,57 +7,68 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BADC_COLUMNS = (
-    "recording_id", "chunk_id", "chunk_start_ms", "chunk_end_ms", "timestamp_ms", "absolute_time_ms", "end_ms",
-    "absolute_end_ms", "label", "label_code", "label_name", "confidence", "status", "runner", "model_version",
-    "chunk_sha256", "source_path", "dataset_root",
-)  # fmt: skip
-"""`timestamp_ms` and `end_ms` count from the start of the chunk, `absolute_*` from the start of the recording.
+BADC_TYPES = {
+    "recording_id": "string", "chunk_id": "string", "chunk_start_ms": "int64", "chunk_end_ms": "int64",
+    "timestamp_ms": "int64", "absolute_time_ms": "int64", "end_ms": "int64", "absolute_end_ms": "int64",
+    "label": "string", "label_code": "string", "label_name": "string", "confidence": "double", "status": "string",
+    "runner": "string", "model_version": "string", "chunk_sha256": "string", "source_path": "string",
+    "dataset_root": "string",
+}  # fmt: skip
+"""Column -> type. `timestamp_ms` and `end_ms` count from the start of the chunk, `absolute_*` from that of the recording.
 
-A detection belongs to the chunk in which it starts; it may end in a later one. `dataset_root` is always "."
-here: the files can move.
+A detection belongs to the chunk in which it starts; it may end in a later one. `dataset_root` is always "." here:
+the files can move.
 """
 
-OUR_COLUMNS = {
-    "site": "string", "start_utc": "string", "low_hz": "double", "high_hz": "double", "peak_hz": "double", "snr_db": "double",
-    "detector": "string", "detector_version": "string", "settings_hash": "string", "weights_sha256": "string",
-    "content_key": "string", "run_id": "string",
-}  # fmt: skip
-"""Column -> type. `start_utc` is the detection's own wall-clock start (ISO 8601), null where the recording's is unknown."""
+BADC_COLUMNS = tuple(BADC_TYPES)
 
-_INTEGERS = {"chunk_start_ms", "chunk_end_ms", "timestamp_ms", "absolute_time_ms", "end_ms", "absolute_end_ms"}
+OUR_COLUMNS = {
+    "site": "string", "start_utc": "string", "low_hz": "double", "high_hz": "double", "peak_hz": "double",
+    "snr_db": "double", "detector": "string", "detector_version": "string", "settings_hash": "string",
+    "weights_sha256": "string", "content_key": "string", "run_id": "string",
+}  # fmt: skip
+"""Column -> type. `start_utc` is the detection's own wall-clock start, null where the recording's is unknown."""
+
+DETECTION_COLUMNS = BADC_TYPES | OUR_COLUMNS
 
 EFFORT_COLUMNS = {
-    "recording_id": "string", "chunk_id": "string", "chunk_start_ms": "int64", "chunk_end_ms": "int64", "effort_ms": "int64",
-    "status": "string", "detections": "int64", "error": "string", "detector": "string", "model_version": "string",
-    "chunk_sha256": "string", "run_id": "string",
+    "recording_id": "string", "chunk_id": "string", "chunk_start_ms": "int64", "chunk_end_ms": "int64",
+    "effort_ms": "int64", "status": "string", "detections": "int64", "error": "string", "detector": "string",
+    "model_version": "string", "chunk_sha256": "string", "run_id": "string",
 }  # fmt: skip
 """One row per chunk. `effort_ms` is the part of the chunk that no earlier chunk covered, so that sums never count time twice.
 
 `status`: `ok` (something found), `empty` (analysed, nothing found), `failed` (not analysed; `error` says why), `stub`.
 """
 
+DESCRIPTIONS = {
+    "timestamp_ms": "start, from the start of the chunk",
+    "end_ms": "end, from the start of the chunk",
+    "absolute_time_ms": "start, from the start of the recording",
+    "absolute_end_ms": "end, from the start of the recording",
+    "confidence": "0 to 1; what it means is the detector's to say",
+    "status": "`ok`, or `stub` for results that mean nothing",
+    "start_utc": "wall-clock start; empty where the recording's is unknown",
+    "snr_db": "level above the noise floor",
+    "settings_hash": "changes with every setting of the detector that changes results",
+    "content_key": "which content of the recording was analysed",
+    "run_id": "the Dagster run that made the row",
+    "effort_ms": "the part of the chunk that no earlier chunk covered",
+}
+
 
 def detection_schema() -> pa.Schema:
     """The Arrow schema of `detections.parquet`."""
-    import pyarrow as pa
-
-    types = {"string": pa.string(), "double": pa.float64()}
-    ours = [(name, types[kind]) for name, kind in OUR_COLUMNS.items()]
-    return pa.schema([(name, _badc_type(name)) for name in BADC_COLUMNS] + ours)
+    return _schema(DETECTION_COLUMNS)
 
 
 def effort_schema() -> pa.Schema:
     """The Arrow schema of `effort.parquet`."""
+    return _schema(EFFORT_COLUMNS)
+
+
+def _schema(columns: dict[str, str]) -> pa.Schema:
     import pyarrow as pa
 
-    types = {"string": pa.string(), "int64": pa.int64()}
-    return pa.schema([(name, types[kind]) for name, kind in EFFORT_COLUMNS.items()])
-
-
-def _badc_type(name: str) -> pa.DataType:
-    import pyarrow as pa
-
-    if name in _INTEGERS:
-        return pa.int64()
-    return pa.float64() if name == "confidence" else pa.string()
+    types = {"string": pa.string(), "int64": pa.int64(), "double": pa.float64()}
+    return pa.schema([(name, types[kind]) for name, kind in columns.items()])
