@@ -56,7 +56,7 @@ test-system: setup  ## run the tests that need Chromium (installed from Debian p
 	$(BIN)/pytest -m system -rs
 
 bench: setup  ## measure speed on this machine
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 format: setup  ## put the code into the project's format
 	$(BIN)/ruff check --fix

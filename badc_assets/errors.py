@@ -13,9 +13,9 @@ class BadcError(Exception):
 
     def __init__(self, subject: Path | str, problem: str, remedy: str) -> None:
         self.subject = str(subject)
-        self.problem = problem
+        self.problem = printable(problem)
         self.remedy = remedy
-        super().__init__(f"{printable(self.subject)}: {problem}; {remedy}")
+        super().__init__(f"{printable(self.subject)}: {self.problem}; {remedy}")
 
 
 def printable(text: str) -> str:

@@ -15,14 +15,19 @@ from typing import IO
 from badc_assets.errors import BadcError
 
 
+class PlaceTaken(BadcError):
+    """A folder is in the place of one file. Unlike a full disk this stops nothing but what that file is about."""
+
+
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """A temporary path beside `target` that becomes `target` when the block ends well.
 
     The finished file is synced and renamed, so a reader sees the old file or the new one. A rename replaces a
     git-annex link by a plain file and never writes through it. When the block fails the temporary file is removed.
-    Raises BadcError when the folder cannot be written or the disk is full.
+    Raises PlaceTaken when `target` is a folder, BadcError when it cannot be written or the disk is full.
     """
+    _require_place(target)
     temporary = target.with_name(f".{target.name[:180]}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -31,12 +36,28 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.replace(target)
     except OSError as error:
         _discard(temporary)
-        raise BadcError(
-            target, f"cannot be written ({error.strerror or error})", "free space or make the folder writable"
-        ) from error
+        raise _unwritable(target, error) from error
     except BaseException:
         _discard(temporary)
         raise
+
+
+def remove(target: Path) -> None:
+    """Remove a file that may be absent. Raises like `atomic_path`."""
+    _require_place(target)
+    try:
+        target.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
+def _require_place(target: Path) -> None:
+    if target.is_dir():
+        raise PlaceTaken(target, "is a folder in the place of a file", "rename or remove it")
+
+
+def _unwritable(target: Path, error: OSError) -> BadcError:
+    return BadcError(target, f"cannot be written ({error.strerror or error})", "free space or make the folder writable")
 
 
 def _discard(temporary: Path) -> None:

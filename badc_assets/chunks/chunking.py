@@ -25,10 +25,9 @@ from badc_assets.chunks.status import (
     write_status,
 )
 from badc_assets.errors import BadcError
-from badc_assets.files import exclusive
+from badc_assets.files import PlaceTaken, exclusive
 from badc_assets.layout import Layout
-from badc_assets.recordings.facts import read_facts
-from badc_assets.recordings.identity import content_key
+from badc_assets.recordings.facts import has_changed, missing_facts_reason, read_facts
 from badc_assets.recordings.model import RecordingFacts
 
 BLOCK_FRAMES = 1 << 17
@@ -68,17 +67,20 @@ def chunk_recordings(
     for recording_id in recording_ids:
         facts = read_facts(layout, recording_id)
         if facts is None:
-            reason = "its facts are missing; materialize recordings first"
-            yield ChunkOutcome(recording_id, "failed", reason, 0, 0, "", was_reused=False)
-        else:
+            yield _unrecorded_failure(recording_id, missing_facts_reason(layout, recording_id))
+            continue
+        try:
             yield chunk_recording(layout, facts, settings, clock)
+        except PlaceTaken as error:
+            yield _unrecorded_failure(recording_id, str(error))
 
 
 def chunk_recording(layout: Layout, facts: RecordingFacts, settings: ChunkSettings, clock: Clock) -> ChunkOutcome:
     """Chunk one recording, or find that it has been done for this audio and these settings.
 
     What is wrong with the recording becomes status `failed` with the reason. Two callers at once: the second waits and reuses.
-    Raises BadcError only for trouble that is not the recording's own, such as a full disk.
+    Raises PlaceTaken when a folder is in the place of its status, BadcError for trouble that is not the recording's own,
+    such as a full disk.
     """
     crashed = is_interrupted(layout, facts.recording_id)
     with exclusive(lock_file(layout, facts.recording_id)):
@@ -92,7 +94,10 @@ def chunk_recording(layout: Layout, facts: RecordingFacts, settings: ChunkSettin
             chunks = _verified_chunks(layout, facts, settings)
         except (BadSound, NotChunkable) as error:
             return _fail(layout, opening, clock, error.problem, started)
-        write_manifest(layout.manifest(facts.recording_id), chunks)
+        try:
+            write_manifest(layout.manifest(facts.recording_id), chunks)
+        except PlaceTaken as error:
+            return _fail(layout, opening, clock, str(error), started)
         closing = replace(
             opening,
             status="completed",
@@ -128,7 +133,7 @@ def _verified_chunks(layout: Layout, facts: RecordingFacts, settings: ChunkSetti
     sound = probe(source)
     spans = chunk_plan(sound.frames, sound.sample_rate_hz, settings)
     hashes = _hash_spans(source, sound, spans)
-    if facts.content_key.startswith("STAT-") and content_key(source, source.stat()) != facts.content_key:
+    if has_changed(layout, facts):
         raise NotChunkable(
             source, "the file changed since it was examined", "materialize recordings again when it is complete"
         )
@@ -209,6 +214,11 @@ def _opening_status(layout: Layout, facts: RecordingFacts, settings: ChunkSettin
         settings_digest=settings.digest,
         writer=Writer(),
     )
+
+
+def _unrecorded_failure(recording_id: str, reason: str) -> ChunkOutcome:
+    """A failure for which no status can be written."""
+    return ChunkOutcome(recording_id, "failed", reason, 0, 0, "", was_reused=False)
 
 
 def _fail(layout: Layout, opening: ChunkStatus, clock: Clock, reason: str, started: float) -> ChunkOutcome:

@@ -7,6 +7,7 @@ from importlib.metadata import version as installed_version
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from badc_assets.cli import project_commands, run_commands, sample_commands
 from badc_assets.errors import BadcError
@@ -34,5 +35,7 @@ def main() -> None:
     try:
         app()
     except BadcError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True, markup=True)
+        Console(stderr=True).print(
+            f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True, markup=True
+        )
         sys.exit(1)

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from badc_assets.cli.instance import STORAGE
 from badc_assets.cli.outstanding import is_published, outstanding_recordings, recordings_without_bundle
+from badc_assets.cli.stopping import ended, stoppable
 from badc_assets.project import Project
 
 if TYPE_CHECKING:
@@ -36,11 +38,17 @@ class Materializer:
     console: Console
 
     def run_all(self, *, bundles: bool) -> bool:
-        """True when every recording that is there has results."""
+        """True when every recording that is there has results. Leaves the program when it is told to stop."""
+        with stoppable(self.console):
+            return self._run_all(bundles=bundles)
+
+    def _run_all(self, *, bundles: bool) -> bool:
         import dagster as dg
 
         started = time.monotonic()
-        is_complete = self._materialize("Looking for recordings", ("recording_catalog",), expected=1)
+        if not self._materialize("Looking for recordings", ("recording_catalog",), expected=1):
+            return False
+        is_complete = True
         with dg.DagsterInstance.get() as instance:
             stages = [("Processing recordings", PER_RECORDING, outstanding_recordings(self.project, instance))]
             for title, assets, recording_ids in stages:
@@ -91,14 +99,17 @@ class Materializer:
                 errors="replace",
             )
             assert process.stdout is not None
-            for line in process.stdout:
-                log_file.write(line)
-                if MATERIALIZED.search(line):
-                    progress.advance(task)
+            with ended(process):
+                for line in process.stdout:
+                    log_file.write(line)
+                    if MATERIALIZED.search(line):
+                        progress.advance(task)
             is_good = process.wait() == 0
         if not is_good:
             self.console.print(
-                f"[red]not complete:[/] {failure_line(log)} (all output: {log})", highlight=False, soft_wrap=True
+                f"[red]not complete:[/] {escape(f'{failure_line(log)} (all output: {log})')}",
+                highlight=False,
+                soft_wrap=True,
             )
         elif not self.console.is_terminal:
             self.console.print(f"{title}: done")
@@ -108,7 +119,7 @@ class Materializer:
 def failure_line(log: Path) -> str:
     """The sentence that says why a command failed."""
     lines = log.read_text(errors="replace").splitlines()
-    for pattern in (r"were left out|have no results", r"(BadcError|Error|Failure|Exception)\b.*:"):
+    for pattern in (r"were left out|have no results", r"\bFailure: ", r"(BadcError|Error|Failure|Exception)\b.*:"):
         if found := [line for line in lines if re.search(pattern, line)]:
             return found[-1].split("Failure: ")[-1].strip()
     return lines[-1] if lines else "no output"

@@ -78,9 +78,9 @@ def definitions(project: Project) -> dg.Definitions:
         """
         from dagster_duckdb import DuckDBResource  # loads duckdb, which the web server has no use for
 
-        from badc_assets.files import atomic_path
         from badc_assets.recordings.current import require_catalog
         from badc_assets.reports.aggregates import collect_tables, fill_database
+        from badc_assets.reports.database import new_database
         from badc_assets.reports.inputs import inputs_digest
 
         with problems_as_failures():
@@ -89,7 +89,7 @@ def definitions(project: Project) -> dg.Definitions:
             version = inputs_digest(layout, ids)
             result = collect_tables(layout, ids)
             with (
-                atomic_path(layout.database) as temporary,
+                new_database(layout.database) as temporary,
                 DuckDBResource(database=os.fspath(temporary)).get_connection() as connection,
             ):
                 fill_database(connection, layout, project.report)

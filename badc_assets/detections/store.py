@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from badc_assets.detections.schema import detection_schema, effort_schema
 from badc_assets.detections.tables import Row
 from badc_assets.errors import BadcError
-from badc_assets.files import atomic_path, write_json
+from badc_assets.files import atomic_path, remove, write_json
 from badc_assets.layout import Layout
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class ResultStatus:
 
     `key` is the hash of everything that decides the result (manifest rows, detector, its settings and weights): equal key, equal
     result. `status` `failed` has its reason in `error`; its effort rows are marked failed and there are no detections.
+    `*_bytes` are the sizes of the two files: one that was cut off later does not count as a result.
     """
 
     recording_id: str
@@ -38,6 +39,8 @@ class ResultStatus:
     seconds: float
     error: str = ""
     best_confidence: float | None = None
+    detections_bytes: int | None = None
+    effort_bytes: int | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -50,10 +53,12 @@ def status_path(layout: Layout, recording_id: str) -> Path:
 
 def write_results(layout: Layout, status: ResultStatus, detections: Sequence[Row], effort: Sequence[Row]) -> None:
     """Replace the results of a recording; the old status goes first, so a crash in between leaves none that lies."""
-    status_path(layout, status.recording_id).unlink(missing_ok=True)
-    _write_table(layout.detections(status.recording_id), detections, detection_schema())
-    _write_table(layout.effort(status.recording_id), effort, effort_schema())
-    write_json(status_path(layout, status.recording_id), asdict(status))
+    detections_file, effort_file = layout.detections(status.recording_id), layout.effort(status.recording_id)
+    remove(status_path(layout, status.recording_id))
+    _write_table(detections_file, detections, detection_schema())
+    _write_table(effort_file, effort, effort_schema())
+    sizes = {"detections_bytes": detections_file.stat().st_size, "effort_bytes": effort_file.stat().st_size}
+    write_json(status_path(layout, status.recording_id), asdict(replace(status, **sizes)))
 
 
 def _write_table(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
@@ -75,8 +80,14 @@ def read_result_status(layout: Layout, recording_id: str) -> ResultStatus | None
         status = ResultStatus(**value)
     except (ValueError, TypeError):
         return None
-    are_present = layout.detections(recording_id).is_file() and layout.effort(recording_id).is_file()
-    return status if are_present else None
+    are_whole = _is_whole(layout.detections(recording_id), status.detections_bytes) and _is_whole(
+        layout.effort(recording_id), status.effort_bytes
+    )
+    return status if are_whole else None
+
+
+def _is_whole(path: Path, size_bytes: int | None) -> bool:
+    return path.is_file() and size_bytes in (None, path.stat().st_size)
 
 
 def read_table(path: Path) -> pa.Table:

@@ -45,7 +45,7 @@ def _constant_columns(facts: RecordingFacts, trace: Trace) -> Row:
         "status": "stub" if info.is_stub else "ok",
         "runner": info.name,
         "model_version": info.model_version,
-        "source_path": facts.audio_path,
+        "source_path": encodable(facts.audio_path),
         "dataset_root": ".",
         "site": facts.site,
         "detector": info.name,
@@ -78,6 +78,11 @@ def _detection_row(event: Event, chunk: Chunk, facts: RecordingFacts, constant: 
         "peak_hz": event.peak_hz,
         "snr_db": event.snr_db,
     }
+
+
+def encodable(text: str) -> str:
+    """`text` with bytes of a file name that are not UTF-8 written as escapes: tables hold only Unicode."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _wall_clock(start_utc: str | None, offset_ms: int) -> str | None:

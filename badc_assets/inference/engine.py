@@ -23,13 +23,13 @@ from badc_assets.detectors.protocol import (
     StreamInfo,
     WindowDetector,
 )
-from badc_assets.errors import BadcError
-from badc_assets.files import exclusive, stable_hash
+from badc_assets.errors import BadcError, printable
+from badc_assets.files import PlaceTaken, exclusive, stable_hash
 from badc_assets.inference.settings import InferenceSettings
 from badc_assets.inference.sound import mono_blocks
 from badc_assets.inference.windows import cut_windows, score_windows, scores_to_events
 from badc_assets.layout import Layout
-from badc_assets.recordings.facts import read_facts
+from badc_assets.recordings.facts import has_changed, missing_facts_reason, read_facts
 from badc_assets.recordings.model import RecordingFacts
 
 ENGINE_VERSION = "1"
@@ -57,12 +57,16 @@ class Engine:
         for recording_id in recording_ids:
             lock = self.layout.locks / "infer" / f"{recording_id}.lock"
             with exclusive(lock):
-                yield self._outcome(recording_id)
+                try:
+                    outcome = self._outcome(recording_id)
+                except PlaceTaken as error:
+                    outcome = DetectionOutcome(recording_id, None, refused=str(error))
+            yield outcome
 
     def _outcome(self, recording_id: str) -> DetectionOutcome:
         facts = read_facts(self.layout, recording_id)
         if facts is None:
-            return DetectionOutcome(recording_id, None, refused="its facts are missing; materialize recordings first")
+            return DetectionOutcome(recording_id, None, refused=missing_facts_reason(self.layout, recording_id))
         stored = read_result_status(self.layout, recording_id)
         if facts.is_vanished:
             return DetectionOutcome(recording_id, stored, was_reused=True, is_orphan=True)
@@ -84,12 +88,14 @@ class Engine:
         events: Sequence[Event] = ()
         try:
             sound = probe(self.layout.source(facts.audio_path))
-            events = self._events(facts, sound, chunks)
+            found = self._events(facts, sound, chunks)
+            self._require_unchanged(facts)
+            events = found
         except BadcError as trouble:
             error = trouble.problem
         except Exception as trouble:
             logger.exception("detector %s failed on %s", self.detector.info.name, facts.recording_id)
-            error = f"the detector failed: {type(trouble).__name__}: {trouble}"
+            error = printable(f"the detector failed: {type(trouble).__name__}: {trouble}")
         rows = detection_rows(facts, chunks, events, trace)
         status = ResultStatus(
             recording_id=facts.recording_id,
@@ -107,6 +113,11 @@ class Engine:
         )
         write_results(self.layout, status, rows, effort_rows(chunks, rows, trace, error=error))
         return status
+
+    def _require_unchanged(self, facts: RecordingFacts) -> None:
+        if has_changed(self.layout, facts):
+            source = self.layout.source(facts.audio_path)
+            raise BadcError(source, "the file changed after it was chunked", "run it again when it is complete")
 
     def _events(self, facts: RecordingFacts, sound: SoundFormat, chunks: Sequence[Chunk]) -> Sequence[Event]:
         source = self.layout.source(facts.audio_path)

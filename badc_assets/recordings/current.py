@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from badc_assets.errors import BadcError
-from badc_assets.files import exclusive
+from badc_assets.files import PlaceTaken, exclusive
 from badc_assets.layout import Layout
 from badc_assets.recordings.catalog import Catalog, CatalogChange, read_catalog, scan_dataset, write_catalog
 from badc_assets.recordings.facts import examine, write_facts
-from badc_assets.recordings.model import RecordingFacts
+from badc_assets.recordings.model import Flag, RecordingFacts
 from badc_assets.recordings.settings import RecordingSettings
 
 
@@ -32,7 +33,7 @@ def require_catalog(layout: Layout) -> Catalog:
 def examine_recordings(
     layout: Layout, recording_ids: Iterable[str], settings: RecordingSettings
 ) -> Iterator[RecordingFacts]:
-    """Examine recordings one after another and store their facts.
+    """Examine recordings one after another and store their facts. Where they cannot be stored a fatal flag says why.
 
     Raises BadcError when one is not in the catalogue: then the catalogue is older than the partitions.
     """
@@ -42,5 +43,8 @@ def examine_recordings(
         if entry is None:
             raise BadcError(recording_id, "is not in the catalogue", "materialize recording_catalog first")
         facts = examine(layout, entry, settings)
-        write_facts(layout, facts)
+        try:
+            write_facts(layout, facts)
+        except PlaceTaken as error:
+            facts = replace(facts, flags=(*facts.flags, Flag("not_stored", "fatal", str(error))))
         yield facts

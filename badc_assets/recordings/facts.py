@@ -76,6 +76,21 @@ def read_facts(layout: Layout, recording_id: str) -> RecordingFacts | None:
         return None
 
 
+def missing_facts_reason(layout: Layout, recording_id: str) -> str:
+    """Why `read_facts` gave none."""
+    if layout.facts(recording_id).is_dir():
+        return f"its facts cannot be stored: {layout.facts(recording_id)} is a folder; rename or remove it"
+    return "its facts are missing; materialize recordings first"
+
+
+def has_changed(layout: Layout, facts: RecordingFacts) -> bool:
+    """Whether the file is not the one that was examined. What an annex key names does not change."""
+    if not facts.content_key.startswith("STAT-"):
+        return False
+    source = layout.source(facts.audio_path)
+    return not source.is_file() or content_key(source, source.stat()) != facts.content_key
+
+
 def _current_key(source: Path, entry: CatalogEntry) -> tuple[str, int]:
     """(content key, bytes) of the file as it is now; it is read only if its size or time is not the catalogued one.
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +12,7 @@ from badc_assets.errors import BadcError
 from badc_assets.files import atomic_path, write_text
 from badc_assets.layout import Layout
 from badc_assets.reports.csvfile import write_csv
+from badc_assets.reports.database import new_database
 from badc_assets.reports.parts import DETECTION_ORDER, EFFORT_ORDER, read_part
 from badc_assets.reports.settings import ReportSettings
 from badc_assets.reports.views import (
@@ -26,7 +25,6 @@ from badc_assets.reports.views import (
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from duckdb import DuckDBPyConnection
 
 Rows = list[tuple[object, ...]]
 
@@ -91,8 +89,10 @@ def _write_tables(folder: Path, recording_id: str, detections: pa.Table) -> list
 
 def _write_database(target: Path, detections: pa.Table, effort: pa.Table, settings: ReportSettings) -> _Summaries:
     """Write the DuckDB file and read its views back: the CSVs and the database cannot disagree."""
+    import duckdb
 
-    with _new_database(target) as connection:
+    # One thread, as it is small.
+    with new_database(target) as temporary, duckdb.connect(str(temporary), config={"threads": 1}) as connection:
         for name, table in (("detections", detections), ("effort", effort)):
             connection.register("source", table)
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM source")
@@ -108,22 +108,6 @@ def _write_database(target: Path, detections: pa.Table, effort: pa.Table, settin
             chunks=view("chunk_summary", CHUNK_COLUMNS),
             timeline=view("timeline_summary", TIMELINE_COLUMNS),
         )
-
-
-@contextmanager
-def _new_database(target: Path) -> Iterator[DuckDBPyConnection]:
-    """A connection to a new database that replaces `target` when the block ends well; one thread, as it is small."""
-    import duckdb
-
-    with atomic_path(target) as temporary:
-        try:
-            with duckdb.connect(str(temporary), config={"threads": 1}) as connection:
-                yield connection
-        except duckdb.Error as error:
-            reason = (str(error).splitlines() or ["unknown error"])[0]
-            raise BadcError(target, f"cannot be written ({reason})", "free space and run the bundle again") from error
-        finally:
-            temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
 
 
 def _write_summaries(folder: Path, recording_id: str, found: _Summaries, settings: ReportSettings) -> list[Path]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from badc_assets.detections.schema import detection_schema, effort_schema
 from badc_assets.detections.store import read_result_status, status_path
+from badc_assets.detections.tables import encodable
 from badc_assets.errors import BadcError
 from badc_assets.layout import Layout
 from badc_assets.recordings.facts import read_facts
@@ -72,9 +73,9 @@ def read_recording(layout: Layout, recording_id: str) -> RecordingOutcome:
     results, effort, detections = _read_results(layout, recording_id, is_quarantined, problems)
     row: dict[str, Any] = {"recording_id": recording_id, "status": "unknown", "reason": "", "results": results}
     if facts is not None:
-        row |= {name: _encodable(getattr(facts, name)) for name in _FACTS}
-        row |= {"status": facts.status, "reason": _encodable(facts.reason)}
-    row |= {name: _encodable(value) for name, value in chunking.items()}
+        row |= {name: _unicode(getattr(facts, name)) for name in _FACTS}
+        row |= {"status": facts.status, "reason": _unicode(facts.reason)}
+    row |= {name: _unicode(value) for name, value in chunking.items()}
     if effort is not None and detections is not None:
         row |= _effort_sums(effort) | {"detections": detections.num_rows}
     row["outcome"], row["outcome_reason"] = _outcome(row, effort, problems)
@@ -164,6 +165,5 @@ def _problem(layout: Layout, error: BadcError) -> Problem:
     return Problem(error.subject.removeprefix(prefix), error.problem.replace(prefix, ""), error.remedy)
 
 
-def _encodable(value: object) -> object:
-    """`value`, with bytes of a file name that are not UTF-8 written as escapes: tables hold only Unicode."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+def _unicode(value: object) -> object:
+    return encodable(value) if isinstance(value, str) else value

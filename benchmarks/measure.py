@@ -1,0 +1,39 @@
+"""Run a piece of work in its own process and say what it cost."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Median CPU and wall seconds, largest memory in MB, of `runs` processes."""
+
+    cpu_s: float
+    wall_s: float
+    peak_mb: float
+    runs: int
+
+
+def cost_of(task: str, *arguments: str, runs: int = 3) -> Cost:
+    """The cost of `python -m benchmarks.tasks TASK ARGUMENTS`, by the kernel's accounting of the whole process."""
+    samples = [_run([sys.executable, "-m", "benchmarks.tasks", task, *arguments]) for _ in range(runs)]
+    cpu, wall, peak = zip(*samples, strict=True)
+    return Cost(statistics.median(cpu), statistics.median(wall), max(peak), runs)
+
+
+def _run(command: list[str]) -> tuple[float, float, float]:
+    started = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    problem = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{problem.decode()}")
+    return usage.ru_utime + usage.ru_stime, time.monotonic() - started, usage.ru_maxrss / 1024
