@@ -5,22 +5,25 @@ from __future__ import annotations
 import dagster as dg
 
 from badc_assets.defs import chunks, detections, jobs, recordings, reports
+from badc_assets.defs.code_versions import code_versions
 from badc_assets.project import Project, load_project
 
 
 def build_definitions(project: Project) -> dg.Definitions:
     """All definitions for one project. Its settings are part of the code versions, so a change makes assets stale."""
     executor = dg.multiprocess_executor if project.executor == "multiprocess" else dg.in_process_executor
-    return dg.Definitions.merge(
-        recordings.definitions(project),
-        chunks.definitions(project),
-        detections.definitions(project),
-        reports.definitions(project),
-        jobs.definitions(),
-        dg.Definitions(
-            resources={"project": project},
-            executor=executor,
-        ),
+    complete = dg.Definitions.merge(
+        recordings.definitions,
+        chunks.definitions,
+        detections.definitions,
+        reports.definitions,
+        jobs.definitions,
+        dg.Definitions(resources={"project": project}, executor=executor),
+    )
+    versions = code_versions(project)
+    return complete.map_resolved_asset_specs(
+        func=lambda spec: spec.replace_attributes(code_version=versions[spec.key.to_user_string()]),
+        selection=dg.AssetSelection.all(include_sources=False),
     )
 
 

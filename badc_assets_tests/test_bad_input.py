@@ -183,7 +183,7 @@ def test_hard_names(tmp_path, instance):
     run_all(project, instance)
     failures = rows_of(layout.report_dir / "failures.csv")
     assert sorted(row["audio_path"] for row in failures) == paths
-    page = html.unescape((layout.report_dir / "index.html").read_text(encoding="utf-8", newline=""))
+    page = html.unescape((layout.report_dir / "index.html").read_bytes().decode())
     assert {path: page.count(f">{path}<") for path in paths} == dict.fromkeys(paths, 1)
 
 
@@ -301,14 +301,13 @@ def test_a_folder_in_the_place_of_the_report_is_one_line(tmp_path, instance, cap
     assert analysed(dataset.layout, dataset.recording_ids) == set(dataset.recording_ids)
 
 
-@pytest.mark.parametrize("keep", [0.0, 0.6])
-def test_damaged_files_are_made_again_and_no_others(tmp_path, instance, keep):
+def test_damaged_files_are_made_again_and_no_others(tmp_path, instance):
     dataset = make_dataset(tmp_path, 7)
     assert run_all(dataset.project, instance) == []
     before = {recording: results(dataset.layout, recording) for recording in dataset.recording_ids}
     damaged = places(dataset)
     for file in damaged.values():
-        cut(file, keep)
+        cut(file, 0.6)
     times = {
         r: dataset.layout.detections(r).stat().st_mtime_ns for r in dataset.recording_ids if r not in list(damaged)[3:]
     }

@@ -51,10 +51,9 @@ def analysed(layout: Layout, recording_ids: Iterable[str]) -> set[str]:
 
 
 def results(layout: Layout, recording: str) -> list[pa.Table]:
-    """Effort and detections, without the run that made them."""
-    return [
-        read_table(path).drop_columns(["run_id"]) for path in (layout.effort(recording), layout.detections(recording))
-    ]
+    """Effort and detections, without the run that made them and without the time of the file (in its content key)."""
+    tables = [read_table(path) for path in (layout.effort(recording), layout.detections(recording))]
+    return [table.drop_columns([n for n in ("run_id", "content_key") if n in table.schema.names]) for table in tables]
 
 
 def temporary_files(folder: Path) -> list[Path]:

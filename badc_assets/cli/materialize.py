@@ -23,7 +23,6 @@ from badc_assets.project import Project
 if TYPE_CHECKING:
     import dagster as dg
 
-PER_RECORDING = ("recordings", "chunk_manifest", "chunk_status", "detections")
 MATERIALIZED = re.compile(r" - ASSET_MATERIALIZATION - ")
 MAX_RANGES = 20
 """More gaps than this are cheaper to run over than to start a run for each: what is done is only looked at."""
@@ -45,22 +44,21 @@ class Materializer:
     def _run_all(self, *, bundles: bool) -> bool:
         import dagster as dg
 
+        from badc_assets.defs.jobs import DATASET_WIDE, PER_RECORDING
+
         started = time.monotonic()
         if not self._materialize("Looking for recordings", ("recording_catalog",), expected=1):
             return False
-        is_complete = True
         with dg.DagsterInstance.get() as instance:
-            stages = [("Processing recordings", PER_RECORDING, outstanding_recordings(self.project, instance))]
-            for title, assets, recording_ids in stages:
-                is_complete &= self._process(title, assets, recording_ids, instance)
+            missing = outstanding_recordings(self.project, instance)
+            is_complete = self._process("Processing recordings", PER_RECORDING, missing, instance)
             if bundles:
                 missing = recordings_without_bundle(self.project, instance)
                 is_complete &= self._process("Writing report bundles", ("report_bundle",), missing, instance)
             if is_published(self.project, instance):
                 self.console.print("Report: up to date")
             else:
-                assets = ("detection_aggregates", "dataset_report")
-                is_complete &= self._materialize("Building tables and report", assets, expected=2)
+                is_complete &= self._materialize("Building tables and report", DATASET_WIDE, expected=2)
         self.console.print(f"Done in {time.monotonic() - started:.0f} s")
         return is_complete
 

@@ -52,7 +52,7 @@ def is_published(project: Project, instance: dg.DagsterInstance) -> bool:
     """True when the tables and the report are made from the present results with the present settings."""
     import dagster as dg
 
-    from badc_assets.defs.reports import report_code_version
+    from badc_assets.defs.code_versions import code_versions
     from badc_assets.recordings.current import require_catalog
     from badc_assets.reports.inputs import inputs_digest
 
@@ -63,7 +63,8 @@ def is_published(project: Project, instance: dg.DagsterInstance) -> bool:
     digest = inputs_digest(project.layout, require_catalog(project.layout).all_ids)
     return (
         (tables.asset_materialization.tags or {}).get("dagster/data_version") == digest
-        and (report.asset_materialization.tags or {}).get("dagster/code_version") == report_code_version(project)
+        and (report.asset_materialization.tags or {}).get("dagster/code_version")
+        == code_versions(project)["dataset_report"]
         and project.layout.database.is_file()
         and (project.layout.report_dir / "index.html").is_file()
     )

@@ -8,75 +8,65 @@ import dagster as dg
 from badc_assets.chunks.manifest import Chunk
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
-from badc_assets.defs.settings import OWNERS, ProjectResource, code_version, column_schema, columns_of
+from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema, columns_of
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.files import stable_hash
-from badc_assets.project import Project
 
 GROUP = "chunks"
 
 
-def definitions(project: Project) -> dg.Definitions:
-    """Assets and checks of this stage."""
-    version = code_version("1", project.chunking.digest)
-
-    @dg.multi_asset(
-        name="chunking",
-        specs=[
-            dg.AssetSpec(
-                "chunk_manifest",
-                deps=["recordings"],
-                description=(
-                    "One row per chunk: its span of the recording and the sha256 of its samples. "
-                    "Chunks are virtual: no audio is copied."
-                ),
-                code_version=version,
-                kinds={"python", "csv"},
-                metadata=column_schema(columns_of(Chunk)),
+@dg.multi_asset(
+    name="chunking",
+    specs=[
+        dg.AssetSpec(
+            "chunk_manifest",
+            deps=["recordings"],
+            owners=OWNERS,
+            description=(
+                "One row per chunk: its span of the recording and the sha256 of its samples. "
+                "Chunks are virtual: no audio is copied."
             ),
-            dg.AssetSpec(
-                "chunk_status",
-                deps=["recordings"],
-                description=(
-                    "Whether the chunking of each recording completed: every sample was read and "
-                    "hashed. Failed ones say why."
-                ),
-                code_version=version,
-                kinds={"python", "json"},
+            kinds={"python", "csv"},
+            metadata=column_schema(columns_of(Chunk)),
+        ),
+        dg.AssetSpec(
+            "chunk_status",
+            deps=["recordings"],
+            owners=OWNERS,
+            description=(
+                "Whether the chunking of each recording completed: every sample was read and "
+                "hashed. Failed ones say why."
             ),
-        ],
-        partitions_def=recordings_partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name=GROUP,
-    )
-    def chunking(
-        context: dg.AssetExecutionContext, project: ProjectResource
-    ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
-        """Read each recording once; what is wrong with one is recorded and does not stop the others."""
-        from badc_assets.chunks.chunking import chunk_recordings
+            kinds={"python", "json"},
+        ),
+    ],
+    partitions_def=recordings_partitions,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name=GROUP,
+)
+def chunking(
+    context: dg.AssetExecutionContext, project: ProjectResource
+) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
+    """Read each recording once; what is wrong with one is recorded and does not stop the others."""
+    from badc_assets.chunks.chunking import chunk_recordings
 
-        with problems_as_failures():
-            manifest = RecordingVersions.begin(context, "chunk_manifest")
-            status = RecordingVersions.begin(context, "chunk_status")
-            for outcome in chunk_recordings(project.layout, context.partition_keys, project.chunking, _now):
-                metadata: dict[str, str | int | float | bool] = {
-                    "status": outcome.status,
-                    "dagster/row_count": outcome.chunks,
-                    "audio seconds": outcome.audio_ms / 1000,
-                    "unchanged": outcome.was_reused,
-                    **({"reason": outcome.reason} if outcome.reason else {}),
-                }
-                key = outcome.recording_id
-                yield manifest.materialization(key, stable_hash([outcome.status, outcome.manifest_digest]), metadata)
-                version = stable_hash([outcome.status, outcome.reason, outcome.manifest_digest])
-                yield status.materialization(key, version, metadata)
-            yield manifest.finish()
-            yield status.finish()
-
-    return dg.Definitions(
-        assets=[chunking.map_asset_specs(lambda spec: spec.replace_attributes(owners=OWNERS))],
-        asset_checks=[chunking_completed, manifest_hashes_match],
-    )
+    with problems_as_failures():
+        manifest = RecordingVersions.begin(context, "chunk_manifest")
+        status = RecordingVersions.begin(context, "chunk_status")
+        for outcome in chunk_recordings(project.layout, context.partition_keys, project.chunking, _now):
+            metadata: dict[str, str | int | float | bool] = {
+                "status": outcome.status,
+                "dagster/row_count": outcome.chunks,
+                "audio seconds": outcome.audio_ms / 1000,
+                "unchanged": outcome.was_reused,
+                **({"reason": outcome.reason} if outcome.reason else {}),
+            }
+            key = outcome.recording_id
+            yield manifest.materialization(key, stable_hash([outcome.status, outcome.manifest_digest]), metadata)
+            version = stable_hash([outcome.status, outcome.reason, outcome.manifest_digest])
+            yield status.materialization(key, version, metadata)
+        yield manifest.finish()
+        yield status.finish()
 
 
 @dg.asset_check(asset="chunk_status", blocking=True, partitions_def=recordings_partitions)
@@ -133,3 +123,6 @@ def bullets(problems: dict[str, str], at_most: int = 100) -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+definitions = dg.Definitions(assets=[chunking], asset_checks=[chunking_completed, manifest_hashes_match])

@@ -8,61 +8,53 @@ import dagster as dg
 from badc_assets.defs.chunks import bullets
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
-from badc_assets.defs.settings import OWNERS, ProjectResource, code_version, column_schema
+from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.detections.schema import DESCRIPTIONS, DETECTION_COLUMNS
-from badc_assets.inference.engine import DetectionOutcome, Engine, engine_digest
+from badc_assets.inference.engine import DetectionOutcome, Engine
 from badc_assets.project import Project
 
 GROUP = "detections"
 
 
-def definitions(project: Project) -> dg.Definitions:
-    """Assets and checks of this stage."""
+@dg.asset(
+    partitions_def=recordings_partitions,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=["chunk_manifest", "chunk_status"],
+    pool="gpu",
+    op_tags={"badc/stage": "infer", "badc/gpu": "1"},
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"python", "parquet"},
+    metadata=column_schema(DETECTION_COLUMNS, DESCRIPTIONS),
+)
+def detections(
+    context: dg.AssetExecutionContext, project: ProjectResource
+) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
+    """Detections and effort of each recording: what was found, and which time was listened to.
 
-    @dg.asset(
-        partitions_def=recordings_partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        deps=["chunk_manifest", "chunk_status"],
-        pool="gpu",
-        op_tags={"badc/stage": "infer", "badc/gpu": "1"},
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"python", "parquet", project.detector},
-        code_version=code_version("1", engine_digest(project.detector_info, project.inference)),
-        metadata=column_schema(DETECTION_COLUMNS, DESCRIPTIONS),
-    )
-    def detections(
-        context: dg.AssetExecutionContext, project: ProjectResource
-    ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
-        """Detections and effort of each recording: what was found, and which time was listened to.
-
-        A recording whose chunking has not completed is left out. The others are finished and recorded first;
-        then the step fails and names those that were left out.
-        """
-        with problems_as_failures():
-            versions = RecordingVersions.begin(context, "detections")
-            engine = Engine(
-                project.layout,
-                project.make_detector(),
-                project.chunking,
-                project.inference,
-                clock=lambda: datetime.now(UTC),
-                run_id=context.run_id,
-            )
-            left_out: dict[str, str] = {}
-            for outcome in engine.run(context.partition_keys):
-                if outcome.result is not None and outcome.is_complete:
-                    yield versions.materialization(
-                        outcome.recording_id, outcome.result.key, _metadata(project, outcome)
-                    )
-                elif not outcome.is_orphan:
-                    left_out[outcome.recording_id] = outcome.reason
-        if left_out:
-            raise _failure(left_out, len(context.partition_keys))
-        yield versions.finish()
-
-    return dg.Definitions(assets=[detections], asset_checks=[detection_checks])
+    A recording whose chunking has not completed is left out. The others are finished and recorded first;
+    then the step fails and names those that were left out.
+    """
+    with problems_as_failures():
+        versions = RecordingVersions.begin(context, "detections")
+        engine = Engine(
+            project.layout,
+            project.make_detector(),
+            project.chunking,
+            project.inference,
+            clock=lambda: datetime.now(UTC),
+            run_id=context.run_id,
+        )
+        left_out: dict[str, str] = {}
+        for outcome in engine.run(context.partition_keys):
+            if outcome.result is not None and outcome.is_complete:
+                yield versions.materialization(outcome.recording_id, outcome.result.key, _metadata(project, outcome))
+            elif not outcome.is_orphan:
+                left_out[outcome.recording_id] = outcome.reason
+    if left_out:
+        raise _failure(left_out, len(context.partition_keys))
+    yield versions.finish()
 
 
 @dg.multi_asset_check(
@@ -125,3 +117,6 @@ def _failure(left_out: dict[str, str], total: int) -> dg.Failure:
         metadata={"left out": dg.MetadataValue.md(bullets(left_out))},
         allow_retries=False,
     )
+
+
+definitions = dg.Definitions(assets=[detections], asset_checks=[detection_checks])

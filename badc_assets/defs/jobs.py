@@ -6,28 +6,26 @@ import dagster as dg
 
 from badc_assets.defs.partitions import recordings_partitions
 
+PER_RECORDING = ("recordings", "chunk_manifest", "chunk_status", "detections")
+DATASET_WIDE = ("detection_aggregates", "dataset_report")
 
-def definitions() -> dg.Definitions:
-    """The jobs of the project."""
-    per_recording = dg.AssetSelection.assets("recordings", "chunk_manifest", "chunk_status", "detections")
-    dataset_wide = dg.AssetSelection.assets("detection_aggregates", "dataset_report")
-    return dg.Definitions(
-        jobs=[
-            dg.define_asset_job(
-                "catalogue",
-                selection=dg.AssetSelection.assets("recording_catalog"),
-                description="Look for new, changed and vanished files.",
-            ),
-            dg.define_asset_job(
-                "process_recordings",
-                selection=per_recording,
-                partitions_def=recordings_partitions,
-                description="Examine, chunk and analyse recordings. Start it for a range of recordings.",
-            ),
-            dg.define_asset_job(
-                "publish",
-                selection=dataset_wide,
-                description="Rebuild the dataset-wide tables, the database and the report.",
-            ),
-        ]
-    )
+definitions = dg.Definitions(
+    jobs=[
+        dg.define_asset_job(
+            "catalogue",
+            selection=dg.AssetSelection.assets("recording_catalog"),
+            description="Look for new, changed and vanished files.",
+        ),
+        dg.define_asset_job(
+            "process_recordings",
+            selection=dg.AssetSelection.assets(*PER_RECORDING),
+            partitions_def=recordings_partitions,
+            description="Examine, chunk and analyse recordings. Start it for a range of recordings.",
+        ),
+        dg.define_asset_job(
+            "publish",
+            selection=dg.AssetSelection.assets(*DATASET_WIDE),
+            description="Rebuild the dataset-wide tables, the database and the report.",
+        ),
+    ]
+)

@@ -6,7 +6,7 @@ import dagster as dg
 
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions, register_recordings
-from badc_assets.defs.settings import OWNERS, ProjectResource, code_version, column_schema, columns_of
+from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema, columns_of
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.files import stable_hash
 from badc_assets.project import Project
@@ -16,120 +16,82 @@ from badc_assets.recordings.model import CatalogEntry, RecordingFacts
 GROUP = "recordings"
 
 
-def definitions(project: Project) -> dg.Definitions:
-    """Assets and checks of this stage."""
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"python", "parquet"},
+    deps=["audio_source"],
+    metadata=column_schema(columns_of(CatalogEntry)),
+)
+def recording_catalog(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+    """Every sound file of the dataset, with a stable id. Registers new recordings as partitions.
 
-    @dg.asset(
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"python", "parquet"},
-        code_version="1",
-        deps=["audio_source"],
-        metadata=column_schema(columns_of(CatalogEntry)),
-    )
-    def recording_catalog(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
-        """Every sound file of the dataset, with a stable id. Registers new recordings as partitions.
+    Run it when files were added, changed, moved or removed. It opens only files that it has not seen in
+    this state. Nothing is ever dropped: a vanished recording stays listed, and files that compete for one
+    id, or hold the same sound, are all kept and reported.
+    """
+    from badc_assets.provenance.git import dataset_commit
+    from badc_assets.recordings.current import update_catalog
 
-        Run it when files were added, changed, moved or removed. It opens only files that it has not seen in
-        this state. Nothing is ever dropped: a vanished recording stays listed, and files that compete for one
-        id, or hold the same sound, are all kept and reported.
-        """
-        from badc_assets.provenance.git import dataset_commit
-        from badc_assets.recordings.current import update_catalog
-
-        with problems_as_failures():
-            catalog, change = update_catalog(
-                project.layout, progress=lambda count: context.log.info("%d files seen", count)
-            )
-        version = stable_hash([[e.recording_id, e.content_key, e.state] for e in catalog.entries])
-        source_version = dataset_commit(project.layout.dataset) or version
-        context.log_event(dg.AssetObservation("audio_source", tags={"dagster/data_version": source_version}))
-        entries = catalog.by_id()
-        for recording_id in change.changed:
-            content_key = entries[recording_id].content_key
-            context.log_event(
-                dg.AssetObservation("audio_files", partition=recording_id, tags={"dagster/data_version": content_key})
-            )
-        new = register_recordings(context.instance, catalog.all_ids)
-        return dg.MaterializeResult(
-            data_version=dg.DataVersion(version), metadata=_catalog_metadata(project, catalog, change, new)
+    with problems_as_failures():
+        catalog, change = update_catalog(
+            project.layout, progress=lambda count: context.log.info("%d files seen", count)
         )
-
-    @dg.asset(
-        name="recordings",
-        partitions_def=recordings_partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        deps=["audio_files"],
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"python", "json"},
-        code_version=code_version("1", project.recordings),
-    )
-    def recordings(
-        context: dg.AssetExecutionContext, project: ProjectResource
-    ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
-        """Format, length, site and start time of each recording, and the flags against it.
-
-        A recording with a fatal flag (unreadable, empty, truncated, content missing) is quarantined: it is
-        recorded here with the reason, goes no further, and never counts as silence.
-        """
-        from badc_assets.recordings.current import examine_recordings
-
-        with problems_as_failures():
-            versions = RecordingVersions.begin(context, "recordings")
-            for facts in examine_recordings(project.layout, context.partition_keys, project.recordings):
-                data_version = stable_hash(facts.to_json())
-                yield versions.materialization(facts.recording_id, data_version, _facts_metadata(facts))
-            yield versions.finish()
-
-    @dg.asset_check(asset=recording_catalog)
-    def no_duplicate_recordings(project: ProjectResource) -> dg.AssetCheckResult:
-        """No two files hold the same sound, and no two compete for one recording id."""
-        from badc_assets.recordings.catalog import read_catalog
-
-        catalog = read_catalog(project.layout.catalog)
-        suspects = [
-            e for e in (catalog.entries if catalog else ()) if e.state != "vanished" and (e.duplicate_of or e.note)
-        ]
-        lines = [
-            f"- `{e.audio_path}` ({e.recording_id}): {e.note or 'same sound as ' + e.duplicate_of}" for e in suspects
-        ]
-        return dg.AssetCheckResult(
-            passed=not suspects,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"files": len(suspects), "list": dg.MetadataValue.md("\n".join(lines[:100]) or "none")},
+    version = stable_hash([[e.recording_id, e.content_key, e.state] for e in catalog.entries])
+    source_version = dataset_commit(project.layout.dataset) or version
+    context.log_event(dg.AssetObservation("audio_source", tags={"dagster/data_version": source_version}))
+    entries = catalog.by_id()
+    for recording_id in change.changed:
+        content_key = entries[recording_id].content_key
+        context.log_event(
+            dg.AssetObservation("audio_files", partition=recording_id, tags={"dagster/data_version": content_key})
         )
-
-    return dg.Definitions(
-        assets=[*_external_assets(), recording_catalog, recordings], asset_checks=[no_duplicate_recordings]
+    new = register_recordings(context.instance, catalog.all_ids)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(version), metadata=_catalog_metadata(project, catalog, change, new)
     )
 
 
-def _external_assets() -> list[dg.AssetSpec]:
-    return [
-        dg.AssetSpec(
-            "audio_source",
-            group_name=GROUP,
-            owners=OWNERS,
-            kinds={"folder"},
-            description=(
-                "The folder or DataLad dataset with the sound files. Its version is the "
-                "dataset's commit, or a hash of the listing."
-            ),
-        ),
-        dg.AssetSpec(
-            "audio_files",
-            partitions_def=recordings_partitions,
-            deps=["recording_catalog"],
-            group_name=GROUP,
-            owners=OWNERS,
-            kinds={"audio"},
-            description=(
-                "The sound file of each recording. The catalogue reports here which files "
-                "changed, so that only these are read again."
-            ),
-        ),
-    ]
+@dg.asset(
+    name="recordings",
+    partitions_def=recordings_partitions,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=["audio_files"],
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"python", "json"},
+)
+def recordings(
+    context: dg.AssetExecutionContext, project: ProjectResource
+) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
+    """Format, length, site and start time of each recording, and the flags against it.
+
+    A recording with a fatal flag (unreadable, empty, truncated, content missing) is quarantined: it is
+    recorded here with the reason, goes no further, and never counts as silence.
+    """
+    from badc_assets.recordings.current import examine_recordings
+
+    with problems_as_failures():
+        versions = RecordingVersions.begin(context, "recordings")
+        for facts in examine_recordings(project.layout, context.partition_keys, project.recordings):
+            data_version = stable_hash(facts.to_json())
+            yield versions.materialization(facts.recording_id, data_version, _facts_metadata(facts))
+        yield versions.finish()
+
+
+@dg.asset_check(asset=recording_catalog)
+def no_duplicate_recordings(project: ProjectResource) -> dg.AssetCheckResult:
+    """No two files hold the same sound, and no two compete for one recording id."""
+    from badc_assets.recordings.catalog import read_catalog
+
+    catalog = read_catalog(project.layout.catalog)
+    suspects = [e for e in (catalog.entries if catalog else ()) if e.state != "vanished" and (e.duplicate_of or e.note)]
+    lines = [f"- `{e.audio_path}` ({e.recording_id}): {e.note or 'same sound as ' + e.duplicate_of}" for e in suspects]
+    return dg.AssetCheckResult(
+        passed=not suspects,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"files": len(suspects), "list": dg.MetadataValue.md("\n".join(lines[:100]) or "none")},
+    )
 
 
 def _catalog_metadata(
@@ -162,3 +124,33 @@ def _facts_metadata(facts: RecordingFacts) -> dict[str, dg.MetadataValue | int |
     metadata["site"] = f"{facts.site} ({facts.site_source})" if facts.site else "unknown"
     metadata["start"] = f"{facts.start_local} ({facts.time_source})" if facts.start_local else "unknown"
     return metadata
+
+
+EXTERNAL_ASSETS = [
+    dg.AssetSpec(
+        "audio_source",
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"folder"},
+        description=(
+            "The folder or DataLad dataset with the sound files. Its version is the "
+            "dataset's commit, or a hash of the listing."
+        ),
+    ),
+    dg.AssetSpec(
+        "audio_files",
+        partitions_def=recordings_partitions,
+        deps=["recording_catalog"],
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"audio"},
+        description=(
+            "The sound file of each recording. The catalogue reports here which files "
+            "changed, so that only these are read again."
+        ),
+    ),
+]
+
+definitions = dg.Definitions(
+    assets=[*EXTERNAL_ASSETS, recording_catalog, recordings], asset_checks=[no_duplicate_recordings]
+)

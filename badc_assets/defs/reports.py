@@ -8,157 +8,150 @@ import dagster as dg
 from badc_assets.defs.chunks import bullets
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
-from badc_assets.defs.settings import OWNERS, ProjectResource, code_version, column_schema
+from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.detections.schema import DESCRIPTIONS, DETECTION_COLUMNS
-from badc_assets.project import Project
 
 GROUP = "reports"
 
 
-def report_code_version(project: Project) -> str:
-    """Changes when the report of the same results would look different."""
-    return code_version("1", project.report)
+@dg.asset(
+    partitions_def=recordings_partitions,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=["detections"],
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"duckdb", "csv", "parquet"},
+)
+def report_bundle(
+    context: dg.AssetExecutionContext, project: ProjectResource
+) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
+    """BADC's report files for each recording: quicklook, Parquet report, DuckDB file and CSV exports. For
+    those who ask for them.
+    """
+    from badc_assets.reports.bundles import write_bundles
 
-
-def definitions(project: Project) -> dg.Definitions:
-    """Assets and checks of this stage."""
-
-    @dg.asset(
-        partitions_def=recordings_partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        deps=["detections"],
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"duckdb", "csv", "parquet"},
-        code_version=code_version("1", project.report),
-    )
-    def report_bundle(
-        context: dg.AssetExecutionContext, project: ProjectResource
-    ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
-        """BADC's report files for each recording: quicklook, Parquet report, DuckDB file and CSV exports. For
-        those who ask for them.
-        """
-        from badc_assets.reports.bundles import write_bundles
-
-        with problems_as_failures():
-            versions = RecordingVersions.begin(context, "report_bundle")
-            left_out: dict[str, str] = {}
-            for outcome in write_bundles(project.layout, context.partition_keys, project.report):
-                if outcome.bundle is None:
-                    left_out[outcome.recording_id] = outcome.reason
-                    continue
-                metadata = {
-                    "dagster/row_count": outcome.bundle.detections,
-                    "files": len(outcome.bundle.files),
-                    "folder": dg.MetadataValue.path(str(project.layout.aggregate_dir)),
-                }
-                yield versions.materialization(outcome.recording_id, outcome.result_key, metadata)
-        if left_out:
-            raise dg.Failure(
-                description=f"{len(left_out)} recordings have no results to report: {', '.join(list(left_out)[:20])}",
-                metadata={"left out": dg.MetadataValue.md(bullets(left_out))},
-                allow_retries=False,
-            )
-        yield versions.finish()
-
-    @dg.asset(
-        deps=["detections"],
-        pool="duckdb",
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"duckdb", "parquet"},
-        code_version="1",
-        metadata=column_schema(DETECTION_COLUMNS, DESCRIPTIONS),
-    )
-    def detection_aggregates(project: ProjectResource) -> dg.MaterializeResult:
-        """All recordings, effort and detections of the dataset as three sorted Parquet tables and one DuckDB file.
-
-        The file is built beside the old one and swapped in, so nobody who reads it ever meets a lock.
-        """
-        from dagster_duckdb import DuckDBResource  # loads duckdb, which the web server has no use for
-
-        from badc_assets.recordings.current import require_catalog
-        from badc_assets.reports.aggregates import collect_tables, fill_database
-        from badc_assets.reports.database import new_database
-        from badc_assets.reports.inputs import inputs_digest
-
-        with problems_as_failures():
-            layout = project.layout
-            ids = require_catalog(layout).all_ids
-            version = inputs_digest(layout, ids)
-            result = collect_tables(layout, ids)
-            with (
-                new_database(layout.database) as temporary,
-                DuckDBResource(database=os.fspath(temporary)).get_connection() as connection,
-            ):
-                fill_database(connection, layout, project.report)
-        return dg.MaterializeResult(
-            data_version=dg.DataVersion(version),
-            metadata={
-                "dagster/row_count": result.detections,
-                "recordings": result.recordings,
-                "recordings with results": result.recordings_counted,
-                "hours analysed": round(result.analysed_ms / 3_600_000, 3),
-                "hours failed": round(result.failed_ms / 3_600_000, 3),
-                "database": dg.MetadataValue.path(str(layout.database)),
-                "problems": dg.MetadataValue.md(
-                    "\n".join(f"- {p.file}: {p.problem}; {p.remedy}" for p in result.problems[:50]) or "none"
-                ),
-            },
+    with problems_as_failures():
+        versions = RecordingVersions.begin(context, "report_bundle")
+        left_out: dict[str, str] = {}
+        for outcome in write_bundles(project.layout, context.partition_keys, project.report):
+            if outcome.bundle is None:
+                left_out[outcome.recording_id] = outcome.reason
+                continue
+            metadata = {
+                "dagster/row_count": outcome.bundle.detections,
+                "files": len(outcome.bundle.files),
+                "folder": dg.MetadataValue.path(str(project.layout.aggregate_dir)),
+            }
+            yield versions.materialization(outcome.recording_id, outcome.result_key, metadata)
+    if left_out:
+        raise dg.Failure(
+            description=f"{len(left_out)} recordings have no results to report: {', '.join(list(left_out)[:20])}",
+            metadata={"left out": dg.MetadataValue.md(bullets(left_out))},
+            allow_retries=False,
         )
+    yield versions.finish()
 
-    @dg.asset(
-        deps=[detection_aggregates],
-        pool="duckdb",
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"html", "csv"},
-        code_version=report_code_version(project),
+
+@dg.asset(
+    deps=["detections"],
+    pool="duckdb",
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"duckdb", "parquet"},
+    metadata=column_schema(DETECTION_COLUMNS, DESCRIPTIONS),
+)
+def detection_aggregates(project: ProjectResource) -> dg.MaterializeResult:
+    """All recordings, effort and detections of the dataset as three sorted Parquet tables and one DuckDB file.
+
+    The file is built beside the old one and swapped in, so nobody who reads it ever meets a lock.
+    """
+    from dagster_duckdb import DuckDBResource  # loads duckdb, which the web server has no use for
+
+    from badc_assets.recordings.current import require_catalog
+    from badc_assets.reports.aggregates import collect_tables, fill_database
+    from badc_assets.reports.database import new_database
+    from badc_assets.reports.inputs import inputs_digest
+
+    with problems_as_failures():
+        layout = project.layout
+        ids = require_catalog(layout).all_ids
+        version = inputs_digest(layout, ids)
+        result = collect_tables(layout, ids)
+        with (
+            new_database(layout.database) as temporary,
+            DuckDBResource(database=os.fspath(temporary)).get_connection() as connection,
+        ):
+            fill_database(connection, layout, project.report)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(version),
+        metadata={
+            "dagster/row_count": result.detections,
+            "recordings": result.recordings,
+            "recordings with results": result.recordings_counted,
+            "hours analysed": round(result.analysed_ms / 3_600_000, 3),
+            "hours failed": round(result.failed_ms / 3_600_000, 3),
+            "database": dg.MetadataValue.path(str(layout.database)),
+            "problems": dg.MetadataValue.md(
+                "\n".join(f"- {p.file}: {p.problem}; {p.remedy}" for p in result.problems[:50]) or "none"
+            ),
+        },
     )
-    def dataset_report(project: ProjectResource) -> dg.MaterializeResult:
-        """The page for the ecologist: sites, effort, what was found when, examples to hear, and what failed. One HTML file."""
-        from badc_assets.reports.dataset_report import write_dataset_report
 
-        with problems_as_failures():
-            report = write_dataset_report(project.layout, project.report)
-        page = project.layout.output / report.page
-        return dg.MaterializeResult(
-            metadata={
-                "page": dg.MetadataValue.path(str(page)),
-                "open": dg.MetadataValue.url(page.as_uri()),
-                "recordings": report.recordings,
-                "hours analysed": round(report.analysed_hours, 3),
-                "detections": report.detections,
-                "failed": report.failed,
-                "quarantined": report.quarantined,
-                "tables": dg.MetadataValue.md("\n".join(f"- {name}" for name in report.files[1:])),
-            },
-        )
 
-    @dg.asset_check(asset=detection_aggregates)
-    def aggregates_match_parts(project: ProjectResource) -> dg.AssetCheckResult:
-        """The dataset-wide tables hold exactly the rows and the effort of the recordings they are made of."""
-        from badc_assets.reports.aggregates import check_aggregates
+@dg.asset(
+    deps=[detection_aggregates],
+    pool="duckdb",
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"html", "csv"},
+)
+def dataset_report(project: ProjectResource) -> dg.MaterializeResult:
+    """The page for the ecologist: sites, effort, what was found when, examples to hear, and what failed. One HTML file."""
+    from badc_assets.reports.dataset_report import write_dataset_report
 
-        differences = check_aggregates(project.layout)
-        text = "\n".join(f"- {line}" for line in differences[:100]) or "none"
-        return dg.AssetCheckResult(passed=not differences, metadata={"differences": dg.MetadataValue.md(text)})
-
-    @dg.asset_check(asset=detection_aggregates)
-    def failed_recordings(project: ProjectResource) -> dg.AssetCheckResult:
-        """Standing list of what is broken right now: recordings that are quarantined, or whose chunking or analysis failed."""
-        from badc_assets.recordings.current import require_catalog
-        from badc_assets.reports.progress import dataset_progress
-
-        broken = dataset_progress(project.layout, require_catalog(project.layout).entries).broken
-        return dg.AssetCheckResult(
-            passed=not broken,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"recordings": len(broken), "list": dg.MetadataValue.md(bullets(broken))},
-        )
-
-    return dg.Definitions(
-        assets=[report_bundle, detection_aggregates, dataset_report],
-        asset_checks=[aggregates_match_parts, failed_recordings],
+    with problems_as_failures():
+        report = write_dataset_report(project.layout, project.report)
+    page = project.layout.output / report.page
+    return dg.MaterializeResult(
+        metadata={
+            "page": dg.MetadataValue.path(str(page)),
+            "open": dg.MetadataValue.url(page.as_uri()),
+            "recordings": report.recordings,
+            "hours analysed": round(report.analysed_hours, 3),
+            "detections": report.detections,
+            "failed": report.failed,
+            "quarantined": report.quarantined,
+            "tables": dg.MetadataValue.md("\n".join(f"- {name}" for name in report.files[1:])),
+        },
     )
+
+
+@dg.asset_check(asset=detection_aggregates)
+def aggregates_match_parts(project: ProjectResource) -> dg.AssetCheckResult:
+    """The dataset-wide tables hold exactly the rows and the effort of the recordings they are made of."""
+    from badc_assets.reports.aggregates import check_aggregates
+
+    differences = check_aggregates(project.layout)
+    text = "\n".join(f"- {line}" for line in differences[:100]) or "none"
+    return dg.AssetCheckResult(passed=not differences, metadata={"differences": dg.MetadataValue.md(text)})
+
+
+@dg.asset_check(asset=detection_aggregates)
+def failed_recordings(project: ProjectResource) -> dg.AssetCheckResult:
+    """Standing list of what is broken right now: recordings that are quarantined, or whose chunking or analysis failed."""
+    from badc_assets.recordings.current import require_catalog
+    from badc_assets.reports.progress import dataset_progress
+
+    broken = dataset_progress(project.layout, require_catalog(project.layout).entries).broken
+    return dg.AssetCheckResult(
+        passed=not broken,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"recordings": len(broken), "list": dg.MetadataValue.md(bullets(broken))},
+    )
+
+
+definitions = dg.Definitions(
+    assets=[report_bundle, detection_aggregates, dataset_report],
+    asset_checks=[aggregates_match_parts, failed_recordings],
+)

@@ -3,21 +3,13 @@
 from typing import get_args, get_type_hints
 
 import dagster as dg
-from pydantic import BaseModel
 
-from badc_assets.files import stable_hash
 from badc_assets.project import Project
 
 OWNERS = ["team:bioacoustics"]
 
 ProjectResource = dg.ResourceParam[Project]
 """The project, given to assets and checks as the resource `project`."""
-
-
-def code_version(version: str, *settings: BaseModel | str) -> str:
-    """`version` of the code and a hash of the settings that change its results: a change in either makes the asset stale."""
-    values = [item if isinstance(item, str) else item.model_dump(mode="json") for item in settings]
-    return f"{version}-{stable_hash(values, length=12)}" if values else version
 
 
 def columns_of(row: type) -> dict[str, str]:

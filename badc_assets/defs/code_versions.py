@@ -1,0 +1,29 @@
+"""Which settings change the results of which asset: a change in one of them makes the asset stale, and nothing else does."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from badc_assets.files import stable_hash
+from badc_assets.inference.engine import engine_digest
+from badc_assets.project import Project
+
+
+def code_versions(project: Project) -> dict[str, str]:
+    """Asset -> version of its code, with a hash of its settings. Raise the number when the code gives other results."""
+    chunking = _version(1, project.chunking.digest)
+    return {
+        "recording_catalog": "1",
+        "recordings": _version(1, project.recordings),
+        "chunk_manifest": chunking,
+        "chunk_status": chunking,
+        "detections": _version(1, engine_digest(project.detector_info, project.inference)),
+        "report_bundle": _version(1, project.report),
+        "detection_aggregates": "1",
+        "dataset_report": _version(1, project.report),
+    }
+
+
+def _version(number: int, settings: BaseModel | str) -> str:
+    value = settings if isinstance(settings, str) else settings.model_dump(mode="json")
+    return f"{number}-{stable_hash(value, length=12)}"

@@ -1,0 +1,96 @@
+"""`badc run` that is stopped, and two of them at once on the same recordings."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import dagster as dg
+
+from badc_assets_tests.cli.test_commands import Shell, home
+from badc_assets_tests.datasets import Dataset, make_dataset
+from badc_assets_tests.whole_runs import analysed, results, run_all, temporary_files
+
+__all__ = ["home"]
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not appear"
+        time.sleep(0.005)
+
+
+def alive(session: int) -> list[int]:
+    """The processes of a session that have not ended."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and (entry / "stat").exists():
+            state, _, _, its_session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+            if int(its_session) == session and state != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+def times(dataset: Dataset) -> dict[str, int]:
+    finished = analysed(dataset.layout, dataset.recording_ids)
+    return {recording: dataset.layout.detections(recording).stat().st_mtime_ns for recording in finished}
+
+
+def test_stopped_twice_then_finished_by_two_at_once(home, tmp_path):
+    dataset = make_dataset(tmp_path / "data", 40, seconds=30)
+    shell = Shell(home, tmp_path / "data")
+    done: dict[str, int] = {}
+    for number, status, watched in ((signal.SIGTERM, 143, 3), (signal.SIGINT, 130, 15)):
+        victim = shell.start("badc", "run")
+        wait_for(dataset.layout.effort(dataset.recording_ids[watched]))
+        if number == signal.SIGTERM:
+            victim.send_signal(number)
+        else:
+            os.killpg(victim.pid, number)  # as a terminal does it
+        output, _ = victim.communicate(timeout=60)
+        assert victim.returncode == status, output
+        assert "Stopped. What was finished is kept; run it again to go on." in output
+        assert "Traceback" not in output
+        assert alive(victim.pid) == []
+        assert temporary_files(tmp_path / "data") == []
+        before, done = done, times(dataset)
+        assert watched <= len(done) < 40
+        assert before.items() <= done.items()
+
+    both = [shell.start("badc", "run") for _ in range(2)]
+    for process in both:
+        output, _ = process.communicate(timeout=240)
+        assert process.returncode == 0, output
+        assert "Traceback" not in output
+    assert len(times(dataset)) == 40
+    assert done.items() <= times(dataset).items()
+    assert analyses(home) == dict.fromkeys(dataset.recording_ids, 1)
+
+    alone = make_dataset(tmp_path / "alone", 40, seconds=30)
+    with dg.instance_for_test() as instance:
+        assert run_all(alone.project, instance) == []
+    for recording in dataset.recording_ids:
+        assert results(dataset.layout, recording) == results(alone.layout, recording)
+
+
+def analyses(home: Path) -> dict[str, int]:
+    """How often each recording was analysed: materializations that are not about results found unchanged."""
+    os.environ["DAGSTER_HOME"] = str(home)
+    before = Path.cwd()
+    os.chdir(home)
+    try:
+        with dg.DagsterInstance.get() as instance:
+            records = instance.fetch_materializations(dg.AssetKey("detections"), limit=500).records
+    finally:
+        os.chdir(before)
+        del os.environ["DAGSTER_HOME"]
+    counts: Counter[str] = Counter()
+    for record in records:
+        event = record.asset_materialization
+        assert event and event.partition
+        counts[event.partition] += not event.metadata["unchanged"].value
+    return dict(counts)
