@@ -6,19 +6,19 @@ import dagster as dg
 
 from badc_assets.defs import chunks, detections, jobs, recordings, reports
 from badc_assets.defs.code_versions import code_versions
+from badc_assets.defs.executors import executor_for
 from badc_assets.project import Project, load_project
 
 
 def build_definitions(project: Project) -> dg.Definitions:
     """All definitions for one project. Its settings are part of the code versions, so a change makes assets stale."""
-    executor = dg.multiprocess_executor if project.executor == "multiprocess" else dg.in_process_executor
     complete = dg.Definitions.merge(
         recordings.definitions,
         chunks.definitions,
         detections.definitions,
         reports.definitions,
         jobs.definitions,
-        dg.Definitions(resources={"project": project}, executor=executor),
+        dg.Definitions(resources={"project": project}, executor=executor_for(project)),
     )
     versions = code_versions(project)
     return complete.map_resolved_asset_specs(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import hashlib
+import io
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -32,7 +34,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        _sync(temporary)
+        sync(temporary)
         temporary.replace(target)
     except OSError as error:
         _discard(temporary)
@@ -65,7 +67,8 @@ def _discard(temporary: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Return when the file is on disk. Raises OSError when there is no room for it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -82,6 +85,19 @@ def write_text(target: Path, text: str) -> None:
 def write_json(target: Path, value: object, *, indent: int | None = 2) -> None:
     """Write JSON atomically."""
     write_text(target, json.dumps(value, indent=indent, ensure_ascii=True))
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """`rows` under `header` as CSV: fields quoted where needed, LF. None becomes an empty field."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    # A carriage return alone would not make csv quote a field, and would read as a line end.
+    careful_writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow(header)
+    for row in rows:
+        has_return = any(isinstance(value, str) and "\r" in value for value in row)
+        (careful_writer if has_return else writer).writerow(row)
+    return text.getvalue()
 
 
 def stable_hash(value: object, *, length: int = 16) -> str:

@@ -57,6 +57,10 @@ class Layout:
         """A dataset-wide table: `recordings`, `effort` or `detections`."""
         return self.aggregate_dir / "dataset" / f"{name}.parquet"
 
+    def bundle_database(self, recording_id: str) -> Path:
+        """The DuckDB file of one recording's report bundle."""
+        return self.aggregate_dir / f"{recording_id}.duckdb"
+
     @property
     def database(self) -> Path:
         return self.aggregate_dir / "badc.duckdb"

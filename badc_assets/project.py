@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from badc_assets.chunks.settings import ChunkSettings
 from badc_assets.detectors.protocol import Detector, DetectorInfo
@@ -70,11 +70,17 @@ class Project(BaseModel):
             _validated(DETECTORS[name].settings, table, f"detectors.{name}")
         return tables
 
+    @model_validator(mode="after")
+    def _audio_is_inside(self) -> Project:
+        if self.audio is not None and not self.layout.audio.is_relative_to(self.layout.dataset):
+            raise ValueError(f"audio ({self.audio}) must be a folder of the dataset ({self.dataset})")
+        return self
+
     @property
     def layout(self) -> Layout:
         dataset = self.dataset.expanduser().absolute()
         default = dataset / "audio"
-        audio = dataset / self.audio if self.audio else default if default.is_dir() else dataset
+        audio = Path(os.path.normpath(dataset / self.audio)) if self.audio else default if default.is_dir() else dataset
         return Layout(dataset, audio, self.output.expanduser().absolute() if self.output else dataset)
 
     @property
@@ -122,13 +128,16 @@ def _file_values(file: Path, *, is_required: bool) -> dict[str, Any]:
 
 
 def _merge_environment(values: dict[str, Any], environment: Mapping[str, str]) -> list[str]:
-    """Put BADC_A__B=x at values["a"]["b"]; returns the names that were used."""
-    names = sorted(name for name in environment if name.startswith(PREFIX) and name not in OTHER_VARIABLES)
+    """Put BADC_A__B=x at values["a"]["b"]; returns the names that were used. An empty value counts as not set."""
+    ours = (name for name in environment if name.startswith(PREFIX) and name not in OTHER_VARIABLES)
+    names = sorted(name for name in ours if environment[name])
     for name in names:
         *tables, key = name.removeprefix(PREFIX).lower().split("__")
         place = values
         for table in tables:
             place = place.setdefault(table, {})
+            if not isinstance(place, dict):
+                raise BadcError(name, f"{table!r} is a plain value in the project file", "make it a table")
         place[key] = environment[name]
     return names
 

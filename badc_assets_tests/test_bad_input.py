@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from badc_assets.chunks.manifest import read_manifest
-from badc_assets.cli.outstanding import outstanding_recordings
+from badc_assets.cli.outstanding import work_to_do
 from badc_assets.detections.store import read_result_status, read_table, status_path
 from badc_assets.project import Project
 from badc_assets.recordings.current import require_catalog
@@ -311,11 +311,11 @@ def test_damaged_files_are_made_again_and_no_others(tmp_path, instance):
     times = {
         r: dataset.layout.detections(r).stat().st_mtime_ns for r in dataset.recording_ids if r not in list(damaged)[3:]
     }
-    assert outstanding_recordings(dataset.project, instance) == sorted(damaged)
+    assert work_to_do(dataset.project, instance).recordings == sorted(damaged)
     assert run_all(dataset.project, instance) == []
     assert {recording: results(dataset.layout, recording) for recording in dataset.recording_ids} == before
     assert {r: dataset.layout.detections(r).stat().st_mtime_ns for r in times} == times
-    assert outstanding_recordings(dataset.project, instance) == []
+    assert work_to_do(dataset.project, instance).recordings == []
 
 
 def test_a_damaged_catalogue_says_what_to_do_and_doing_it_helps(tmp_path, instance, capfd):
@@ -331,3 +331,12 @@ def test_a_damaged_catalogue_says_what_to_do_and_doing_it_helps(tmp_path, instan
     dataset.layout.catalog.unlink()
     assert run_all(dataset.project, instance) == []
     assert {r: dataset.layout.detections(r).stat().st_mtime_ns for r in dataset.recording_ids} == times
+
+
+def test_a_dataset_that_is_not_there_is_one_line_and_is_not_created(tmp_path, instance, capfd):
+    project = Project.model_validate({"dataset": tmp_path / "mistyped"})
+    assert len(run_all(project, instance)) == 1
+    assert shown(tmp_path / "log", capfd.readouterr().err) == (
+        f"{tmp_path}/mistyped: is no folder; set the audio folder to one that exists"
+    )
+    assert not (tmp_path / "mistyped").exists()

@@ -16,6 +16,7 @@ import duckdb
 import pytest
 
 from badc_assets.errors import BadcError
+from badc_assets.files import write_text
 from badc_assets.recordings.current import require_catalog
 from badc_assets.recordings.facts import read_facts
 from badc_assets.reports.database import new_database
@@ -205,4 +206,13 @@ def test_a_disk_that_is_full_in_the_middle_of_a_database(small_disk):
     ):
         connection.execute("CREATE TABLE much AS SELECT random() FROM range(1_000_000)")
     assert [path.name for path in small_disk.iterdir()] == ["badc.duckdb"]
+    assert place.read_text() == "the old one"
+
+
+def test_a_disk_that_is_full_keeps_the_old_file_and_nothing_else(small_disk):
+    place = small_disk / "table.csv"
+    write_text(place, "the old one")
+    with pytest.raises(BadcError, match=r"table.csv: cannot be written .No space left"):
+        write_text(place, "x" * 3_000_000)
+    assert [path.name for path in small_disk.iterdir()] == ["table.csv"]
     assert place.read_text() == "the old one"

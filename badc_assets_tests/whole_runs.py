@@ -9,7 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from badc_assets.cli.materialize import failure_line
-from badc_assets.cli.outstanding import outstanding_recordings
+from badc_assets.cli.outstanding import work_to_do
 from badc_assets.detections.store import read_result_status, read_table
 from badc_assets.layout import Layout
 from badc_assets.project import Project
@@ -21,7 +21,7 @@ def run_all(project: Project, instance: dg.DagsterInstance, *, bundles: bool = F
     stages = [run_assets(project, instance, ["recording_catalog"])]
     if stages[0].success:
         assets = (*PER_RECORDING, "report_bundle") if bundles else PER_RECORDING
-        for recording in [outstanding_recordings(project, instance)]:
+        for recording in [work_to_do(project, instance).recordings]:
             if recording:
                 # A range takes along what lies between, which is then found to be done.
                 stages.append(run_assets(project, instance, assets, [recording[0], recording[-1]]))

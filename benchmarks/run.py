@@ -96,7 +96,9 @@ def dagsters_share(bench: Bench) -> None:
     own = (dagster.cpu_s - dagster_start.cpu_s) - (plain.cpu_s - plain_start.cpu_s)
     each = own / (SHORT_RECORDINGS - 1)
     bench.row(f"Dagster's own cost per recording, range run of {SHORT_RECORDINGS}", f"{each:.3f} CPU s", "<= 0.1")
-    bench.row("  the work itself per recording", f"{(plain.cpu_s - plain_start.cpu_s) / (SHORT_RECORDINGS - 1):.3f} CPU s")
+    bench.row(
+        "  the work itself per recording", f"{(plain.cpu_s - plain_start.cpu_s) / (SHORT_RECORDINGS - 1):.3f} CPU s"
+    )
     bench.row("  start of a run", f"{dagster_start.cpu_s:.2f} CPU s")
     bench.row("  memory", f"{peak_mb:.0f} MB")
 

@@ -1,6 +1,7 @@
 """Run every command of the README, in order, as a new user would, in one shell. CI does this.
 
-Commands that serve a page until they are stopped are given time to answer and then stopped. `make test` is left out: CI runs it first.
+Commands that serve a page until they are stopped are given time to answer and then stopped. `make test` is left out: CI
+runs it first.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def commands(readme: str) -> list[str]:
 
 def serve(command: str, environment: dict[str, str]) -> None:
     """Start a server, wait until its page answers, and stop it."""
-    process = subprocess.Popen(["bash", "-c", f"exec {command}"], env=environment, cwd=REPOSITORY, start_new_session=True)
+    process = subprocess.Popen(
+        ["bash", "-c", f"exec {command}"], env=environment, cwd=REPOSITORY, start_new_session=True
+    )
     try:
         for _ in range(120):
             if process.poll() is not None:
@@ -72,7 +75,12 @@ def main() -> None:
 def exported(command: str, environment: dict[str, str]) -> dict[str, str]:
     """The environment after an export."""
     shown = subprocess.run(
-        ["bash", "-c", f"{command}; env -0"], env=environment, cwd=REPOSITORY, check=True, capture_output=True, text=True
+        ["bash", "-c", f"{command}; env -0"],
+        env=environment,
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return dict(entry.split("=", 1) for entry in shown.stdout.split("\0") if "=" in entry)
 

@@ -25,7 +25,7 @@ from badc_assets.chunks.status import (
     write_status,
 )
 from badc_assets.errors import BadcError
-from badc_assets.files import PlaceTaken, exclusive
+from badc_assets.files import PlaceTaken, exclusive, remove
 from badc_assets.layout import Layout
 from badc_assets.recordings.facts import has_changed, missing_facts_reason, read_facts
 from badc_assets.recordings.model import RecordingFacts
@@ -91,11 +91,12 @@ def chunk_recording(layout: Layout, facts: RecordingFacts, settings: ChunkSettin
         opening = _opening_status(layout, facts, settings, clock)
         write_status(layout, opening)
         try:
+            # Rows of other audio or settings must not be taken for this recording's if its chunking fails.
+            remove(layout.manifest(facts.recording_id))
             chunks = _verified_chunks(layout, facts, settings)
+            write_manifest(layout.manifest(facts.recording_id), chunks)
         except (BadSound, NotChunkable) as error:
             return _fail(layout, opening, clock, error.problem, started)
-        try:
-            write_manifest(layout.manifest(facts.recording_id), chunks)
         except PlaceTaken as error:
             return _fail(layout, opening, clock, str(error), started)
         closing = replace(
@@ -115,10 +116,13 @@ def _current_outcome(layout: Layout, facts: RecordingFacts, settings: ChunkSetti
     status = read_status(layout, facts.recording_id)
     if status is None or status.status != "completed":
         return None
-    if facts.status == "quarantined" and not facts.is_vanished:
+    if facts.status == "quarantined" and not facts.is_absent:
         return None
     if (status.content_key, status.settings_digest) != (facts.content_key, settings.digest):
-        return None
+        if not facts.is_absent:
+            return None
+        reason = f"{facts.reason}; its chunks are of a former state and are kept"
+        return ChunkOutcome(facts.recording_id, "failed", reason, 0, 0, "", was_reused=True)
     with suppress(BadcError):
         chunks = read_manifest(layout.manifest(facts.recording_id))
         if manifest_digest(chunks) == status.manifest_digest:

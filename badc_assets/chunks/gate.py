@@ -32,7 +32,7 @@ def chunking_problem(layout: Layout, recording_id: str, settings: ChunkSettings)
     facts = read_facts(layout, recording_id)
     if facts is None or facts.content_key != status.content_key:
         return "the audio changed after it was chunked"
-    if facts.status == "quarantined":
+    if facts.status == "quarantined" and not facts.is_absent:
         return facts.reason
     if status.settings_digest != settings.digest:
         return "it was chunked with other settings"
@@ -56,9 +56,20 @@ def chunks_for_inference(
 ) -> tuple[Chunk, ...]:
     """The chunks of a recording that may be analysed. Raises NotChunked when the gate is closed.
 
-    `allow_partial` lets a recording through whose manifest exists although its status is not `completed`.
+    `allow_partial` forgives that chunking has not completed, if there is a manifest for the recording's present content
+    and settings (or one whose status was lost). It forgives nothing else.
     """
     problem = chunking_problem(layout, recording_id, settings)
-    if problem and not (allow_partial and layout.manifest(recording_id).is_file()):
+    if problem and not (allow_partial and _is_only_incomplete(layout, recording_id, settings)):
         raise NotChunked(recording_id, problem, "materialize chunk_manifest and chunk_status for it first")
     return read_manifest(layout.manifest(recording_id))
+
+
+def _is_only_incomplete(layout: Layout, recording_id: str, settings: ChunkSettings) -> bool:
+    facts, status = read_facts(layout, recording_id), read_status(layout, recording_id)
+    if facts is None or facts.status == "quarantined" or not layout.manifest(recording_id).is_file():
+        return False
+    if status is None:
+        return True
+    is_present_state = (status.content_key, status.settings_digest) == (facts.content_key, settings.digest)
+    return status.status != "completed" and is_present_state

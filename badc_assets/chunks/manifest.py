@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from badc_assets.errors import BadcError
-from badc_assets.files import stable_hash, write_text
+from badc_assets.files import csv_text, stable_hash, write_text
 
 BADC_COLUMNS = ("recording_id", "chunk_id", "source_path", "start_ms", "end_ms", "overlap_ms", "sha256", "notes")
 OUR_COLUMNS = ("start_frame", "stop_frame", "sample_rate_hz", "channels", "sample_dtype")
@@ -53,16 +53,8 @@ def manifest_digest(chunks: Sequence[Chunk]) -> str:
 
 def write_manifest(path: Path, chunks: Sequence[Chunk]) -> None:
     """Write the rows in the given order: quoted where needed, LF, atomically."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    # A carriage return alone would not make csv quote a field, and would read as a line end.
-    careful_writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
     columns = BADC_COLUMNS + OUR_COLUMNS
-    writer.writerow(columns)
-    for chunk in chunks:
-        row = ["" if (value := getattr(chunk, name)) is None else str(value) for name in columns]
-        (careful_writer if "\r" in "".join(row) else writer).writerow(row)
-    write_text(path, buffer.getvalue())
+    write_text(path, csv_text(columns, ([getattr(chunk, name) for name in columns] for chunk in chunks)))
 
 
 def read_manifest(path: Path) -> tuple[Chunk, ...]:

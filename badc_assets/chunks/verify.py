@@ -10,6 +10,7 @@ from badc_assets.chunks.manifest import Chunk, read_manifest
 from badc_assets.chunks.plan import ChunkSpan
 from badc_assets.errors import BadcError
 from badc_assets.layout import Layout
+from badc_assets.recordings.facts import read_facts
 
 
 def manifest_mismatches(layout: Layout, recording_id: str, *, at_most: int | None = None) -> list[str]:
@@ -26,11 +27,16 @@ def manifest_mismatches(layout: Layout, recording_id: str, *, at_most: int | Non
 
 def changed_chunks(layout: Layout, recording_ids: Iterable[str], chunks_each: int) -> dict[str, str]:
     """The recordings whose samples contradict their manifest, with the first contradiction; those without
-    manifest are left out.
+    manifest, or whose sound is not here, are left out.
     """
-    present = (recording_id for recording_id in recording_ids if layout.manifest(recording_id).is_file())
+    present = (recording_id for recording_id in recording_ids if _can_be_verified(layout, recording_id))
     found = {recording_id: manifest_mismatches(layout, recording_id, at_most=chunks_each) for recording_id in present}
     return {recording_id: problems[0] for recording_id, problems in found.items() if problems}
+
+
+def _can_be_verified(layout: Layout, recording_id: str) -> bool:
+    facts = read_facts(layout, recording_id)
+    return facts is not None and not facts.is_absent and layout.manifest(recording_id).is_file()
 
 
 def _spread(chunks: tuple[Chunk, ...], at_most: int | None) -> list[Chunk]:

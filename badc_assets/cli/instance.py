@@ -27,7 +27,7 @@ def prepare_instance() -> dict[str, str]:
     environment = {**os.environ, "DAGSTER_HOME": str(home), "PATH": path}
     import dagster as dg
 
-    from badc_assets.cli.recovery import mend_dead_runs
+    from badc_assets.defs.recovery import mend_dead_runs
 
     marker = STORAGE / ".migrated"
     with exclusive(STORAGE / ".migrate.lock"):

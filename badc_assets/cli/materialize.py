@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from badc_assets.cli.instance import STORAGE
-from badc_assets.cli.outstanding import is_published, outstanding_recordings, recordings_without_bundle
+from badc_assets.cli.outstanding import is_published, recordings_without_bundle, work_to_do
 from badc_assets.cli.stopping import ended, stoppable
 from badc_assets.project import Project
 
@@ -50,8 +50,10 @@ class Materializer:
         if not self._materialize("Looking for recordings", ("recording_catalog",), expected=1):
             return False
         with dg.DagsterInstance.get() as instance:
-            missing = outstanding_recordings(self.project, instance)
-            is_complete = self._process("Processing recordings", PER_RECORDING, missing, instance)
+            work = work_to_do(self.project, instance)
+            is_complete = self._process("Processing recordings", PER_RECORDING, work.recordings, instance)
+            if work.unusable:
+                self.console.print(f"{len(work.unusable)} recordings cannot be used; `badc status` says why")
             if bundles:
                 missing = recordings_without_bundle(self.project, instance)
                 is_complete &= self._process("Writing report bundles", ("report_bundle",), missing, instance)

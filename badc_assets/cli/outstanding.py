@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from badc_assets.project import Project
@@ -10,61 +12,89 @@ if TYPE_CHECKING:
     import dagster as dg
 
 
-def outstanding_recordings(project: Project, instance: dg.DagsterInstance) -> list[str]:
-    """Recordings that are there and have no results for their present state, or of whose results Dagster does not know."""
+@dataclass(frozen=True)
+class Work:
+    """Recordings to process, and those that cannot be used and have not changed since that was found."""
+
+    recordings: list[str]
+    unusable: list[str]
+
+
+def work_to_do(project: Project, instance: dg.DagsterInstance) -> Work:
+    """What the files leave open, and what is done of which Dagster does not know."""
     import dagster as dg
 
-    from badc_assets.inference.outstanding import outstanding
+    from badc_assets.inference.outstanding import Wanted, outstanding
     from badc_assets.recordings.current import require_catalog
 
-    known = instance.get_materialized_partitions(dg.AssetKey("detections"))
-    catalog = require_catalog(project.layout)
-    open_ids = outstanding(project.layout, catalog.entries, project.chunking, project.detector_info, project.inference)
-    present = {entry.recording_id for entry in catalog.entries if entry.state != "vanished"}
-    return sorted(open_ids | (present - known))
+    entries = require_catalog(project.layout).entries
+    wanted = Wanted(project.recordings, project.chunking, project.inference, project.detector_info)
+    found = outstanding(project.layout, entries, wanted)
+    present = {entry.recording_id for entry in entries if entry.state != "vanished"}
+    analysed = instance.get_materialized_partitions(dg.AssetKey("detections"))
+    examined = instance.get_materialized_partitions(dg.AssetKey("recordings"))
+    unknown = (present - found.unusable - analysed) | (found.unusable - examined)
+    return Work(sorted(found.open | unknown), sorted(found.unusable & examined))
 
 
 def recordings_without_bundle(project: Project, instance: dg.DagsterInstance) -> list[str]:
-    """Recordings with results of which Dagster knows no report bundle made from them."""
+    """Recordings with results that have no report bundle made from them with the present settings."""
     import dagster as dg
 
+    from badc_assets.defs.code_versions import code_versions
     from badc_assets.detections.store import read_result_status
 
+    version = code_versions(project)["report_bundle"]
     bundled = _versions(instance, "report_bundle")
     analysed = instance.get_materialized_partitions(dg.AssetKey("detections"))
     results = [read_result_status(project.layout, recording_id) for recording_id in sorted(analysed)]
-    return [r.recording_id for r in results if r is not None and r.is_complete and bundled.get(r.recording_id) != r.key]
+    return [
+        result.recording_id
+        for result in results
+        if result is not None
+        and result.is_complete
+        and (
+            bundled.get(result.recording_id) != (result.key, version)
+            or not project.layout.bundle_database(result.recording_id).is_file()
+        )
+    ]
 
 
-def _versions(instance: dg.DagsterInstance, asset: str) -> dict[str, str]:
+def _versions(instance: dg.DagsterInstance, asset: str) -> dict[str, tuple[str, str]]:
+    """Recording -> data version and code version of its latest materialization."""
     import dagster as dg
 
     keys = sorted(instance.get_materialized_partitions(dg.AssetKey(asset)))
     if not keys:
         return {}
+    names = ["dagster/data_version", "dagster/code_version"]
     tags = instance.event_log_storage.get_latest_tags_by_partition(
-        dg.AssetKey(asset), dg.DagsterEventType.ASSET_MATERIALIZATION, ["dagster/data_version"], asset_partitions=keys
+        dg.AssetKey(asset), dg.DagsterEventType.ASSET_MATERIALIZATION, names, asset_partitions=keys
     )
-    return {key: value.get("dagster/data_version", "") for key, value in tags.items()}
+    return {key: (value.get(names[0], ""), value.get(names[1], "")) for key, value in tags.items()}
 
 
 def is_published(project: Project, instance: dg.DagsterInstance) -> bool:
     """True when the tables and the report are made from the present results with the present settings."""
-    import dagster as dg
-
     from badc_assets.defs.code_versions import code_versions
     from badc_assets.recordings.current import require_catalog
     from badc_assets.reports.inputs import inputs_digest
 
-    tables = instance.get_latest_materialization_event(dg.AssetKey("detection_aggregates"))
-    report = instance.get_latest_materialization_event(dg.AssetKey("dataset_report"))
-    if not (tables and tables.asset_materialization and report and report.asset_materialization):
-        return False
-    digest = inputs_digest(project.layout, require_catalog(project.layout).all_ids)
+    entries = require_catalog(project.layout).entries
+    versions = code_versions(project)
+    tables = _latest_tags(instance, "detection_aggregates")
+    report = _latest_tags(instance, "dataset_report")
     return (
-        (tables.asset_materialization.tags or {}).get("dagster/data_version") == digest
-        and (report.asset_materialization.tags or {}).get("dagster/code_version")
-        == code_versions(project)["dataset_report"]
+        tables.get("dagster/data_version") == inputs_digest(project.layout, entries)
+        and tables.get("dagster/code_version") == versions["detection_aggregates"]
+        and report.get("dagster/code_version") == versions["dataset_report"]
         and project.layout.database.is_file()
         and (project.layout.report_dir / "index.html").is_file()
     )
+
+
+def _latest_tags(instance: dg.DagsterInstance, asset: str) -> Mapping[str, str]:
+    import dagster as dg
+
+    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    return (event.asset_materialization.tags or {}) if event and event.asset_materialization else {}

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from badc_assets.cli.instance import prepare_instance
 from badc_assets.cli.materialize import Materializer
-from badc_assets.project import load_project
+from badc_assets.files import write_text
+from badc_assets.project import PREFIX, PROJECT_FILE, load_project
 
 SAMPLE = Path("data/sample")
 
@@ -29,18 +30,26 @@ def demo() -> None:
     """Make the sample dataset in data/sample, run the whole graph on it, and say how well its calls were found."""
     from badc_assets.samples.results import found_in_words
 
-    os.environ["BADC_DATASET"] = str(SAMPLE)
-    os.environ.pop("BADC_OUTPUT", None)
     make(SAMPLE)
+    _use_only(SAMPLE)
+    project = load_project()
     console = Console()
-    materializer = Materializer(load_project(), prepare_instance(), console)
-    is_complete = materializer.run_all(bundles=True)
-    console.print(found_in_words(load_project().layout))
+    is_complete = Materializer(project, prepare_instance(), console).run_all(bundles=True)
+    console.print(found_in_words(project.layout), soft_wrap=True)
     compare(SAMPLE)
-    console.print(f"Report: {load_project().layout.report_dir / 'index.html'}", soft_wrap=True)
+    console.print(f"Report: {project.layout.report_dir / 'index.html'}", soft_wrap=True)
     console.print("Next: `make ui` shows the same in Dagster's web page.")
     if not is_complete:
         raise typer.Exit(1)
+
+
+def _use_only(dataset: Path) -> None:
+    """For this process and its children: this dataset and no other settings, so that the demo is the same for everybody."""
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+    project_file = dataset / PROJECT_FILE
+    write_text(project_file, f'dataset = "{dataset}"\n')
+    os.environ["BADC_PROJECT"] = str(project_file)
 
 
 @sample_app.command()

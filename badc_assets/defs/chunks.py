@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from badc_assets.chunks.manifest import Chunk
+from badc_assets.chunks.status import ChunkStatus
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
 from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema, columns_of
@@ -38,6 +39,7 @@ GROUP = "chunks"
                 "hashed. Failed ones say why."
             ),
             kinds={"python", "json"},
+            metadata=column_schema(columns_of(ChunkStatus)),
         ),
     ],
     partitions_def=recordings_partitions,

@@ -18,9 +18,9 @@ def code_versions(project: Project) -> dict[str, str]:
         "chunk_manifest": chunking,
         "chunk_status": chunking,
         "detections": _version(1, engine_digest(project.detector_info, project.inference)),
-        "report_bundle": _version(1, project.report),
-        "detection_aggregates": "1",
-        "dataset_report": _version(1, project.report),
+        "report_bundle": _version(1, project.report.bundle_digest),
+        "detection_aggregates": _version(1, project.report.database_digest),
+        "dataset_report": _version(1, project.report.page_digest),
     }
 
 

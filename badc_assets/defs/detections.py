@@ -1,6 +1,6 @@
 """What was found in each recording."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -30,7 +30,7 @@ GROUP = "detections"
 )
 def detections(
     context: dg.AssetExecutionContext, project: ProjectResource
-) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
+) -> Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeResult]:
     """Detections and effort of each recording: what was found, and which time was listened to.
 
     A recording whose chunking has not completed is left out. The others are finished and recorded first;
@@ -53,12 +53,18 @@ def detections(
             elif not outcome.is_orphan:
                 left_out[outcome.recording_id] = outcome.reason
     if left_out:
+        # The check step does not run after a failed step, and the finished recordings deserve their checks.
+        for result in _check_results(project, context.partition_keys):
+            context.log_event(_evaluation(result))  # pyright: ignore[reportArgumentType]
+        # Logged events are stored with the next one that is yielded.
+        yield dg.AssetObservation("detections", metadata={"left out": dg.MetadataValue.md(bullets(left_out))})
         raise _failure(left_out, len(context.partition_keys))
     yield versions.finish()
 
 
 @dg.multi_asset_check(
     name="detection_checks",
+    can_subset=True,
     specs=[
         dg.AssetCheckSpec(
             "chunks_accounted_for",
@@ -82,16 +88,33 @@ def detections(
 )
 def detection_checks(context: dg.AssetCheckExecutionContext, project: ProjectResource) -> Iterator[dg.AssetCheckResult]:
     """The rules that the results of every recording must keep."""
+    wanted = {key.name for key in context.op_execution_context.selected_asset_check_keys}
+    results = _check_results(project, context.op_execution_context.partition_keys)
+    yield from (result for result in results if result.check_name in wanted)
+
+
+def _check_results(project: Project, recording_ids: Sequence[str]) -> list[dg.AssetCheckResult]:
     from badc_assets.detections.verify import results_problems
 
-    problems = results_problems(project.layout, context.op_execution_context.partition_keys)
-    for check, broken in problems.items():
-        yield dg.AssetCheckResult(
+    problems = results_problems(project.layout, recording_ids)
+    return [
+        dg.AssetCheckResult(
             check_name=check,
             asset_key="detections",
             passed=not broken,
             metadata={"recordings": len(broken), "broken": dg.MetadataValue.md(bullets(broken))},
         )
+        for check, broken in problems.items()
+    ]
+
+
+def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey("detections"),
+        check_name=result.check_name or "",
+        passed=result.passed,
+        metadata=result.metadata,
+    )
 
 
 def _metadata(project: Project, outcome: DetectionOutcome) -> dict[str, dg.MetadataValue | int | float | str | bool]:

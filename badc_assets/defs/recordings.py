@@ -7,7 +7,7 @@ import dagster as dg
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions, register_recordings
 from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema, columns_of
-from badc_assets.defs.versions import RecordingVersions
+from badc_assets.defs.versions import DATA_VERSION_TAG, RecordingVersions
 from badc_assets.files import stable_hash
 from badc_assets.project import Project
 from badc_assets.recordings.catalog import Catalog, CatalogChange
@@ -23,7 +23,9 @@ GROUP = "recordings"
     deps=["audio_source"],
     metadata=column_schema(columns_of(CatalogEntry)),
 )
-def recording_catalog(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+def recording_catalog(
+    context: dg.AssetExecutionContext, project: ProjectResource
+) -> Iterator[dg.AssetObservation | dg.MaterializeResult]:
     """Every sound file of the dataset, with a stable id. Registers new recordings as partitions.
 
     Run it when files were added, changed, moved or removed. It opens only files that it has not seen in
@@ -31,23 +33,21 @@ def recording_catalog(context: dg.AssetExecutionContext, project: ProjectResourc
     id, or hold the same sound, are all kept and reported.
     """
     from badc_assets.provenance.git import dataset_commit
-    from badc_assets.recordings.current import update_catalog
+    from badc_assets.recordings.current import catalog_update
 
-    with problems_as_failures():
-        catalog, change = update_catalog(
-            project.layout, progress=lambda count: context.log.info("%d files seen", count)
-        )
-    version = stable_hash([[e.recording_id, e.content_key, e.state] for e in catalog.entries])
-    source_version = dataset_commit(project.layout.dataset) or version
-    context.log_event(dg.AssetObservation("audio_source", tags={"dagster/data_version": source_version}))
-    entries = catalog.by_id()
-    for recording_id in change.changed:
-        content_key = entries[recording_id].content_key
-        context.log_event(
-            dg.AssetObservation("audio_files", partition=recording_id, tags={"dagster/data_version": content_key})
-        )
+    def progress(count: int) -> None:
+        context.log.info("%d files seen", count)
+
+    with problems_as_failures(), catalog_update(project.layout, progress) as (catalog, change):
+        version = stable_hash([[e.recording_id, e.content_key, e.state] for e in catalog.entries])
+        source_version = dataset_commit(project.layout.dataset) or version
+        yield dg.AssetObservation("audio_source", tags={DATA_VERSION_TAG: source_version})
+        entries = catalog.by_id()
+        for recording_id in change.changed:
+            tags = {DATA_VERSION_TAG: entries[recording_id].content_key}
+            yield dg.AssetObservation("audio_files", partition=recording_id, tags=tags)
     new = register_recordings(context.instance, catalog.all_ids)
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         data_version=dg.DataVersion(version), metadata=_catalog_metadata(project, catalog, change, new)
     )
 
@@ -60,6 +60,7 @@ def recording_catalog(context: dg.AssetExecutionContext, project: ProjectResourc
     group_name=GROUP,
     owners=OWNERS,
     kinds={"python", "json"},
+    metadata=column_schema(columns_of(RecordingFacts)),
 )
 def recordings(
     context: dg.AssetExecutionContext, project: ProjectResource

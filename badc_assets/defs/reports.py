@@ -10,7 +10,7 @@ from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
 from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema
 from badc_assets.defs.versions import RecordingVersions
-from badc_assets.detections.schema import DESCRIPTIONS, DETECTION_COLUMNS
+from badc_assets.detections.schema import DESCRIPTIONS, DETECTION_COLUMNS, JOINED_COLUMNS
 
 GROUP = "reports"
 
@@ -59,7 +59,7 @@ def report_bundle(
     group_name=GROUP,
     owners=OWNERS,
     kinds={"duckdb", "parquet"},
-    metadata=column_schema(DETECTION_COLUMNS, DESCRIPTIONS),
+    metadata=column_schema(DETECTION_COLUMNS | JOINED_COLUMNS, DESCRIPTIONS),
 )
 def detection_aggregates(project: ProjectResource) -> dg.MaterializeResult:
     """All recordings, effort and detections of the dataset as three sorted Parquet tables and one DuckDB file.
@@ -75,9 +75,9 @@ def detection_aggregates(project: ProjectResource) -> dg.MaterializeResult:
 
     with problems_as_failures():
         layout = project.layout
-        ids = require_catalog(layout).all_ids
-        version = inputs_digest(layout, ids)
-        result = collect_tables(layout, ids)
+        entries = require_catalog(layout).entries
+        version = inputs_digest(layout, entries)
+        result = collect_tables(layout, entries)
         with (
             new_database(layout.database) as temporary,
             DuckDBResource(database=os.fspath(temporary)).get_connection() as connection,
@@ -151,7 +151,19 @@ def failed_recordings(project: ProjectResource) -> dg.AssetCheckResult:
     )
 
 
+@dg.asset_check(asset=detection_aggregates)
+def one_detector(project: ProjectResource) -> dg.AssetCheckResult:
+    """All results come from one detector with one set of settings, so that recordings can be compared."""
+    from badc_assets.reports.aggregates import mixed_detectors
+
+    mixed = mixed_detectors(project.layout)
+    text = "\n".join(f"- {line}" for line in mixed) or "one"
+    return dg.AssetCheckResult(
+        passed=not mixed, severity=dg.AssetCheckSeverity.WARN, metadata={"detectors": dg.MetadataValue.md(text)}
+    )
+
+
 definitions = dg.Definitions(
     assets=[report_bundle, detection_aggregates, dataset_report],
-    asset_checks=[aggregates_match_parts, failed_recordings],
+    asset_checks=[aggregates_match_parts, failed_recordings, one_detector],
 )

@@ -23,13 +23,18 @@ the files can move.
 BADC_COLUMNS = tuple(BADC_TYPES)
 
 OUR_COLUMNS = {
-    "site": "string", "start_utc": "string", "low_hz": "double", "high_hz": "double", "peak_hz": "double",
-    "snr_db": "double", "detector": "string", "detector_version": "string", "settings_hash": "string",
-    "weights_sha256": "string", "content_key": "string", "run_id": "string",
+    "low_hz": "double", "high_hz": "double", "peak_hz": "double", "snr_db": "double", "detector": "string",
+    "detector_version": "string", "settings_hash": "string", "weights_sha256": "string", "content_key": "string",
+    "run_id": "string",
 }  # fmt: skip
-"""Column -> type. `start_utc` is the detection's own wall-clock start, null where the recording's is unknown."""
 
 DETECTION_COLUMNS = BADC_TYPES | OUR_COLUMNS
+
+JOINED_COLUMNS = {"site": "string", "start_utc": "string"}
+"""What the dataset-wide table adds from the facts of each recording, so that better facts need no new analysis.
+
+`start_utc` is the detection's own wall-clock start, null where the recording's is unknown.
+"""
 
 EFFORT_COLUMNS = {
     "recording_id": "string", "chunk_id": "string", "chunk_start_ms": "int64", "chunk_end_ms": "int64",
@@ -51,7 +56,7 @@ DESCRIPTIONS = {
     "start_utc": "wall-clock start; empty where the recording's is unknown",
     "snr_db": "level above the noise floor",
     "settings_hash": "changes with every setting of the detector that changes results",
-    "content_key": "which content of the recording was analysed",
+    "content_key": "the content of the recording when it was analysed",
     "run_id": "the Dagster run that made the row",
     "effort_ms": "the part of the chunk that no earlier chunk covered",
 }

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from badc_assets.detections.schema import detection_schema, effort_schema
-from badc_assets.detections.tables import Row
+from badc_assets.detections.tables import Columns, Row
 from badc_assets.errors import BadcError
-from badc_assets.files import atomic_path, remove, write_json
+from badc_assets.files import atomic_path, remove, sync
 from badc_assets.layout import Layout
 
 if TYPE_CHECKING:
@@ -23,13 +23,15 @@ class ResultStatus:
     """What the two Parquet files of a recording hold. Written last, so its presence proves that they are whole.
 
     `key` is the hash of everything that decides the result (manifest rows, detector, its settings and weights): equal key, equal
-    result. `status` `failed` has its reason in `error`; its effort rows are marked failed and there are no detections.
+    result. `manifest_digest` names the chunks that were analysed. `status` `failed` has its reason in `error`; its effort
+    rows are marked failed and there are no detections.
     `*_bytes` are the sizes of the two files: one that was cut off later does not count as a result.
     """
 
     recording_id: str
     status: Literal["completed", "failed"]
     key: str
+    manifest_digest: str
     detections: int
     audio_ms: int
     detector: str
@@ -51,23 +53,41 @@ def status_path(layout: Layout, recording_id: str) -> Path:
     return layout.infer_dir(recording_id) / ".infer_status.json"
 
 
-def write_results(layout: Layout, status: ResultStatus, detections: Sequence[Row], effort: Sequence[Row]) -> None:
-    """Replace the results of a recording; the old status goes first, so a crash in between leaves none that lies."""
-    detections_file, effort_file = layout.detections(status.recording_id), layout.effort(status.recording_id)
-    remove(status_path(layout, status.recording_id))
-    _write_table(detections_file, detections, detection_schema())
-    _write_table(effort_file, effort, effort_schema())
-    sizes = {"detections_bytes": detections_file.stat().st_size, "effort_bytes": effort_file.stat().st_size}
-    write_json(status_path(layout, status.recording_id), asdict(replace(status, **sizes)))
+def write_results(
+    layout: Layout, status: ResultStatus, detections: Iterable[Columns], effort: Sequence[Row]
+) -> ResultStatus:
+    """Replace the results of a recording, in one step for a reader: a crash in between leaves no status that lies.
 
-
-def _write_table(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
+    All three files are complete on disk before the first old one goes, so a full disk costs nothing that was there.
+    `detections` come in parts of any size. Returns the status with the sizes of the files, as it was stored.
+    """
     import pyarrow as pa
+
+    old_status = status_path(layout, status.recording_id)
+    with atomic_path(old_status) as new_status:
+        with (
+            atomic_path(layout.detections(status.recording_id)) as detections_file,
+            atomic_path(layout.effort(status.recording_id)) as effort_file,
+        ):
+            schema = detection_schema()
+            _write_table(detections_file, (pa.Table.from_pydict(part, schema) for part in detections), schema)
+            _write_table(effort_file, [pa.Table.from_pylist(list(effort), effort_schema())], effort_schema())
+            stored = replace(
+                status, detections_bytes=detections_file.stat().st_size, effort_bytes=effort_file.stat().st_size
+            )
+            new_status.write_text(json.dumps(asdict(stored), indent=2))
+            for file in (detections_file, effort_file, new_status):
+                sync(file)
+            remove(old_status)
+        return stored
+
+
+def _write_table(path: Path, parts: Iterable[pa.Table], schema: pa.Schema) -> None:
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pylist(list(rows), schema=schema)
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for part in parts:
+            writer.write_table(part)
 
 
 def read_result_status(layout: Layout, recording_id: str) -> ResultStatus | None:
@@ -90,15 +110,26 @@ def _is_whole(path: Path, size_bytes: int | None) -> bool:
     return path.is_file() and size_bytes in (None, path.stat().st_size)
 
 
-def read_table(path: Path) -> pa.Table:
-    """One of the Parquet files. Raises BadcError when it is missing or damaged."""
+def read_table(path: Path, columns: Sequence[str] | None = None, *, schema: pa.Schema | None = None) -> pa.Table:
+    """One of the Parquet files, or some of its columns, or exactly the columns and types of `schema`.
+
+    Raises BadcError when it is missing or damaged, or lacks one of the columns.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not path.is_file():
         raise BadcError(path, "there are no results", "materialize detections for this recording")
+    again = "materialize detections for this recording again"
+    wanted = schema.names if schema is not None else columns
     try:
-        # Not read_table: it would take `recording=...` folder names for columns.
-        return pq.ParquetFile(path).read()
+        # Not pq.read_table: it would take `recording=...` folder names for columns.
+        with pq.ParquetFile(path) as file:
+            missing = [name for name in wanted or () if name not in file.schema_arrow.names]
+            if missing:
+                raise BadcError(path, f"has no column {', '.join(missing)}", again)
+            table = file.read(wanted)
+        return table if schema is None else table.select(schema.names).cast(schema)
     except (pa.ArrowException, OSError) as error:
-        raise BadcError(path, f"damaged ({error})", "materialize detections for this recording again") from error
+        reason = (str(error).splitlines() or ["unknown error"])[0]
+        raise BadcError(path, f"cannot be read as Parquet ({reason})", again) from error

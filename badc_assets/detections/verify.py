@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from badc_assets.chunks.manifest import read_manifest
+from badc_assets.chunks.manifest import Chunk, read_manifest
+from badc_assets.chunks.status import read_status
 from badc_assets.detections.store import read_result_status, read_table
 from badc_assets.errors import BadcError
 from badc_assets.layout import Layout
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 RULES = {
     "chunks_accounted_for": "unaccounted",
@@ -29,45 +34,55 @@ class ResultProblems:
 
 def result_problems(layout: Layout, recording_id: str) -> ResultProblems:
     """Compare detections and effort of a recording with its manifest and with themselves."""
+    if read_result_status(layout, recording_id) is None:
+        return ResultProblems(unaccounted="it was chunked and has no results")
     try:
         chunks = read_manifest(layout.manifest(recording_id))
-        effort = read_table(layout.effort(recording_id)).to_pylist()
-        found = read_table(layout.detections(recording_id)).to_pylist()
+        effort = read_table(layout.effort(recording_id), ["chunk_id", "status", "detections", "error"])
+        found = read_table(
+            layout.detections(recording_id), ["chunk_id", "absolute_time_ms", "absolute_end_ms", "confidence"]
+        )
     except BadcError as error:
         return ResultProblems(unaccounted=error.problem)
-    spans = {chunk.chunk_id: chunk for chunk in chunks}
-    end_ms = chunks[-1].end_ms if chunks else 0
-    outside = [
-        row
-        for row in found
-        if (chunk := spans.get(row["chunk_id"])) is None
-        or not chunk.start_ms <= row["absolute_time_ms"] <= chunk.end_ms
-        or not row["absolute_time_ms"] <= row["absolute_end_ms"] <= end_ms
-    ]
-    wild = [row for row in found if row["confidence"] is None or not 0.0 <= row["confidence"] <= 1.0]
+    outside = _outside(found, chunks)
+    wild = sum(value is None or not 0.0 <= value <= 1.0 for value in found["confidence"].to_pylist())
     return ResultProblems(
-        unaccounted=_accounting(list(spans), effort, found),
-        outside_chunk=f"{len(outside)} of {len(found)} detections lie outside their chunk" if outside else "",
-        bad_confidence=f"{len(wild)} of {len(found)} confidences are not in 0..1" if wild else "",
+        unaccounted=_accounting([chunk.chunk_id for chunk in chunks], effort, found.num_rows),
+        outside_chunk=f"{outside} of {found.num_rows} detections lie outside their chunk" if outside else "",
+        bad_confidence=f"{wild} of {found.num_rows} confidences are not in 0..1" if wild else "",
     )
 
 
-def _accounting(chunk_ids: list[str], effort: list[dict], found: list[dict]) -> str:
-    accounted = [row["chunk_id"] for row in effort]
+def _outside(found: pa.Table, chunks: Sequence[Chunk]) -> int:
+    """How many detections do not start in their chunk, or do not end within the recording."""
+    spans = {chunk.chunk_id: (chunk.start_ms, chunk.end_ms) for chunk in chunks}
+    end_ms = chunks[-1].end_ms if chunks else 0
+    rows = zip(*(found[name].to_pylist() for name in ("chunk_id", "absolute_time_ms", "absolute_end_ms")), strict=True)
+    return sum(
+        not (chunk in spans and spans[chunk][0] <= start <= spans[chunk][1] and start <= end <= end_ms)
+        for chunk, start, end in rows
+    )
+
+
+def _accounting(chunk_ids: list[str], effort: pa.Table, found: int) -> str:
+    accounted = effort["chunk_id"].to_pylist()
     if accounted != chunk_ids:
         return f"effort has {len(accounted)} chunks, the manifest {len(chunk_ids)}, or their order differs"
-    if failed := [row for row in effort if row["status"] == "failed"]:
-        return f"{len(failed)} of {len(effort)} chunks were not analysed: {failed[0]['error']}"
-    if sum(row["detections"] for row in effort) != len(found):
+    statuses = effort["status"].to_pylist()
+    if "failed" in statuses:
+        error = effort["error"][statuses.index("failed")].as_py()
+        return f"{statuses.count('failed')} of {len(statuses)} chunks were not analysed: {error}"
+    if sum(effort["detections"].to_pylist()) != found:
         return "the effort rows count another number of detections than there are"
     return ""
 
 
 def results_problems(layout: Layout, recording_ids: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Check name -> recording id -> broken rule. Recordings that have not been analysed are left out."""
+    """Check name -> recording id -> broken rule. Recordings that have no completed chunks are left out."""
     broken: dict[str, dict[str, str]] = {name: {} for name in RULES}
     for recording_id in recording_ids:
-        if read_result_status(layout, recording_id) is None:
+        chunking = read_status(layout, recording_id)
+        if chunking is None or chunking.status != "completed":
             continue
         problems = result_problems(layout, recording_id)
         for check, rule in RULES.items():

@@ -56,7 +56,7 @@ class DetectorInfo:
         return f"{self.name}-{self.version}+{self.settings_hash}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
     """One thing found. Times are ms from the start of the recording; unknown frequencies and levels are None.
 

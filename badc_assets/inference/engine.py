@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from badc_assets.chunks.manifest import Chunk, manifest_digest
 from badc_assets.chunks.settings import ChunkSettings
 from badc_assets.chunks.status import Clock
 from badc_assets.detections.store import ResultStatus, read_result_status, write_results
-from badc_assets.detections.tables import Trace, detection_rows, effort_rows
+from badc_assets.detections.tables import Trace, detection_columns, effort_rows, place
 from badc_assets.detectors.protocol import (
     Detector,
     DetectorInfo,
@@ -35,6 +36,9 @@ from badc_assets.recordings.model import RecordingFacts
 ENGINE_VERSION = "1"
 """Part of every result key: raise it when the engine would give other results for the same detector."""
 
+ROWS_AT_A_TIME = 20_000
+"""Detections that are turned into a table at once: memory for a busy day must not grow with its rows' text."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -52,7 +56,7 @@ class Engine:
     def run(self, recording_ids: Iterable[str]) -> Iterator[DetectionOutcome]:
         """Analyse the recordings one after another; yields what became of each, in order, as soon as it is known.
 
-        Raises BadcError only for trouble that is not one recording's own, such as a full disk.
+        What is wrong with a recording is in its outcome. Raises BadcError when results cannot be written (full disk).
         """
         for recording_id in recording_ids:
             lock = self.layout.locks / "infer" / f"{recording_id}.lock"
@@ -67,18 +71,18 @@ class Engine:
         facts = read_facts(self.layout, recording_id)
         if facts is None:
             return DetectionOutcome(recording_id, None, refused=missing_facts_reason(self.layout, recording_id))
-        stored = read_result_status(self.layout, recording_id)
-        if facts.is_vanished:
-            return DetectionOutcome(recording_id, stored, was_reused=True, is_orphan=True)
         try:
             chunks = chunks_for_inference(
                 self.layout, recording_id, self.chunking, allow_partial=self.settings.allow_partial_chunks
             )
         except NotChunked as closed:
-            return DetectionOutcome(recording_id, None, refused=closed.problem)
+            return DetectionOutcome(recording_id, None, refused=closed.problem, is_orphan=facts.is_vanished)
         key = result_key(chunks, self.detector.info, self.settings)
+        stored = read_result_status(self.layout, recording_id)
         if stored is not None and stored.is_complete and stored.key == key:
-            return DetectionOutcome(recording_id, stored, was_reused=True)
+            return DetectionOutcome(recording_id, stored, was_reused=True, is_orphan=facts.is_vanished)
+        if facts.is_absent:
+            return DetectionOutcome(recording_id, None, refused=facts.reason, is_orphan=facts.is_vanished)
         return DetectionOutcome(recording_id, self._analyse(facts, chunks, key))
 
     def _analyse(self, facts: RecordingFacts, chunks: Sequence[Chunk], key: str) -> ResultStatus:
@@ -88,20 +92,21 @@ class Engine:
         events: Sequence[Event] = ()
         try:
             sound = probe(self.layout.source(facts.audio_path))
-            found = self._events(facts, sound, chunks)
+            candidates = self._events(facts, sound, chunks)
             self._require_unchanged(facts)
-            events = found
+            events = candidates
         except BadcError as trouble:
             error = trouble.problem
         except Exception as trouble:
             logger.exception("detector %s failed on %s", self.detector.info.name, facts.recording_id)
             error = printable(f"the detector failed: {type(trouble).__name__}: {trouble}")
-        rows = detection_rows(facts, chunks, events, trace)
+        placed = place(events, chunks)
         status = ResultStatus(
             recording_id=facts.recording_id,
             status="failed" if error else "completed",
             key=key,
-            detections=len(rows),
+            manifest_digest=manifest_digest(chunks),
+            detections=len(placed),
             audio_ms=chunks[-1].end_ms if chunks else 0,
             detector=self.detector.info.name,
             model_version=self.detector.info.model_version,
@@ -111,8 +116,12 @@ class Engine:
             error=error,
             best_confidence=max((event.confidence for event in events), default=None),
         )
-        write_results(self.layout, status, rows, effort_rows(chunks, rows, trace, error=error))
-        return status
+        found = Counter(chunk.chunk_id for _, chunk in placed)
+        parts = (
+            detection_columns(facts, placed[start : start + ROWS_AT_A_TIME], trace)
+            for start in range(0, len(placed), ROWS_AT_A_TIME)
+        )
+        return write_results(self.layout, status, parts, effort_rows(chunks, found, trace, error=error))
 
     def _require_unchanged(self, facts: RecordingFacts) -> None:
         if has_changed(self.layout, facts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from badc_assets.chunks.gate import NotChunked, chunks_for_inference
 from badc_assets.chunks.settings import ChunkSettings
@@ -12,29 +13,59 @@ from badc_assets.inference.engine import result_key
 from badc_assets.inference.settings import InferenceSettings
 from badc_assets.layout import Layout
 from badc_assets.recordings.facts import read_facts
-from badc_assets.recordings.model import CatalogEntry
+from badc_assets.recordings.model import CatalogEntry, RecordingFacts
+from badc_assets.recordings.settings import RecordingSettings
 
 
-def outstanding(
-    layout: Layout,
-    entries: Iterable[CatalogEntry],
-    chunking: ChunkSettings,
-    detector: DetectorInfo,
-    inference: InferenceSettings,
-) -> set[str]:
-    """Ids of the recordings that are in the dataset, and were never analysed, changed since, or failed."""
+@dataclass(frozen=True)
+class Wanted:
+    """The settings that results must have been made with."""
 
-    def is_current(entry: CatalogEntry) -> bool:
+    recordings: RecordingSettings
+    chunking: ChunkSettings
+    inference: InferenceSettings
+    detector: DetectorInfo
+
+
+@dataclass(frozen=True)
+class Outstanding:
+    """Recordings that are in the dataset: those with work to do, and those that are quarantined and have not changed since."""
+
+    open: frozenset[str]
+    unusable: frozenset[str]
+
+
+def outstanding(layout: Layout, entries: Iterable[CatalogEntry], wanted: Wanted) -> Outstanding:
+    """What was never analysed, changed since, was made with other settings, or failed."""
+    to_do, unusable = set(), set()
+    for entry in entries:
+        if entry.state == "vanished":
+            continue
         facts = read_facts(layout, entry.recording_id)
-        result = read_result_status(layout, entry.recording_id)
-        if facts is None or result is None or not result.is_complete or facts.content_key != entry.content_key:
-            return False
-        try:
-            chunks = chunks_for_inference(
-                layout, entry.recording_id, chunking, allow_partial=inference.allow_partial_chunks
-            )
-        except NotChunked:
-            return False
-        return result.key == result_key(chunks, detector, inference)
+        if facts is None or not _is_about(facts, entry, wanted):
+            to_do.add(entry.recording_id)
+        elif not _has_results(layout, entry.recording_id, wanted):
+            (unusable if facts.status == "quarantined" else to_do).add(entry.recording_id)
+    return Outstanding(frozenset(to_do), frozenset(unusable))
 
-    return {entry.recording_id for entry in entries if entry.state != "vanished" and not is_current(entry)}
+
+def _is_about(facts: RecordingFacts, entry: CatalogEntry, wanted: Wanted) -> bool:
+    """Whether the facts are about the present state of the file."""
+    return (
+        facts.content_key == entry.content_key
+        and facts.settings_digest == wanted.recordings.digest
+        and facts.is_absent == (entry.state != "present")
+    )
+
+
+def _has_results(layout: Layout, recording_id: str, wanted: Wanted) -> bool:
+    result = read_result_status(layout, recording_id)
+    if result is None or not result.is_complete:
+        return False
+    try:
+        chunks = chunks_for_inference(
+            layout, recording_id, wanted.chunking, allow_partial=wanted.inference.allow_partial_chunks
+        )
+    except NotChunked:
+        return False
+    return result.key == result_key(chunks, wanted.detector, wanted.inference)

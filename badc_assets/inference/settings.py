@@ -1,4 +1,4 @@
-"""How detectors are run. Nothing here may change a result, except what the comments say."""
+"""How detectors are run. Only `min_score` changes a result, and `allow_partial_chunks` which recordings have one."""
 
 from __future__ import annotations
 

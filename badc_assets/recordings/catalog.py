@@ -20,6 +20,7 @@ from badc_assets.recordings.identity import (
     with_suffix_id,
 )
 from badc_assets.recordings.model import CatalogEntry, EntryState
+from badc_assets.recordings.outside import problems_outside
 from badc_assets.recordings.walk import DatasetWalk, FoundFile
 
 __all__ = ["Catalog", "CatalogChange", "read_catalog", "scan_dataset", "write_catalog"]
@@ -65,7 +66,8 @@ def scan_dataset(
     entries, duplicates = _with_duplicates(layout, entries, old)
     entries = _with_moves(entries, old, absent)
     everything = sorted([*entries, *absent], key=lambda entry: entry.recording_id)
-    catalog = Catalog(tuple(everything), (*walk.problems, *collisions, *duplicates))
+    problems = (*walk.problems, *problems_outside(layout), *collisions, *duplicates)
+    catalog = Catalog(tuple(everything), problems)
     return catalog, _change(catalog, old)
 
 

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from badc_assets.errors import BadcError
 from badc_assets.files import PlaceTaken, exclusive
 from badc_assets.layout import Layout
 from badc_assets.recordings.catalog import Catalog, CatalogChange, read_catalog, scan_dataset, write_catalog
-from badc_assets.recordings.facts import examine, write_facts
+from badc_assets.recordings.facts import examine, read_facts, write_facts
 from badc_assets.recordings.model import Flag, RecordingFacts
 from badc_assets.recordings.settings import RecordingSettings
+from badc_assets.recordings.walk import require_audio_folder
 
 
-def update_catalog(layout: Layout, progress: Callable[[int], None] | None = None) -> tuple[Catalog, CatalogChange]:
-    """Scan the dataset, store the catalogue, and say what changed. One scan at a time."""
+@contextmanager
+def catalog_update(
+    layout: Layout, progress: Callable[[int], None] | None = None
+) -> Iterator[tuple[Catalog, CatalogChange]]:
+    """Scan the dataset; the catalogue is stored when the block ends well. One scan at a time.
+
+    So whatever must be told about a change is told before the change is forgotten.
+    """
+    # Before the lock: it would create a mistyped dataset, which would then be found to be empty.
+    require_audio_folder(layout.audio)
     with exclusive(layout.locks / "catalog.lock"):
         catalog, change = scan_dataset(layout, read_catalog(layout.catalog), progress)
+        yield catalog, change
         write_catalog(layout.catalog, catalog)
-    return catalog, change
+
+
+def update_catalog(layout: Layout) -> tuple[Catalog, CatalogChange]:
+    """Scan the dataset, store the catalogue, and say what changed."""
+    with catalog_update(layout) as (catalog, change):
+        return catalog, change
 
 
 def require_catalog(layout: Layout) -> Catalog:
@@ -42,9 +58,24 @@ def examine_recordings(
         entry = entries.get(recording_id)
         if entry is None:
             raise BadcError(recording_id, "is not in the catalogue", "materialize recording_catalog first")
-        facts = examine(layout, entry, settings)
+        facts = _with_former_format(examine(layout, entry, settings), read_facts(layout, recording_id))
         try:
             write_facts(layout, facts)
         except PlaceTaken as error:
             facts = replace(facts, flags=(*facts.flags, Flag("not_stored", "fatal", str(error))))
         yield facts
+
+
+def _with_former_format(facts: RecordingFacts, former: RecordingFacts | None) -> RecordingFacts:
+    """What was known of sound that is not here now stays known: its content is the same."""
+    if not facts.is_absent or former is None or former.content_key != facts.content_key:
+        return facts
+    return replace(
+        facts,
+        container=former.container,
+        sample_format=former.sample_format,
+        sample_rate_hz=former.sample_rate_hz,
+        channels=former.channels,
+        frames=former.frames,
+        duration_ms=former.duration_ms,
+    )

@@ -57,6 +57,7 @@ def examine(layout: Layout, entry: CatalogEntry, settings: RecordingSettings) ->
         start_local=name.start_local.isoformat() if name.start_local else None,
         time_source=_FROM_NAME if name.start_local else "",
         flags=tuple(flags),
+        settings_digest=settings.digest,
     )
 
 

@@ -47,7 +47,7 @@ class RecordingFacts:
     `frames` is what can be read: what the header declares, or less when the file is truncated (its flag states both).
     `duration_ms` = frames * 1000 // sample_rate_hz. None means unknown, never zero.
     `start_local` is ISO 8601 without an offset (the recorder's clock), `start_utc` with one; each `*_source` names
-    where the value was read, and is empty when the value is unknown.
+    where the value was read, and is empty when the value is unknown. `settings_digest` names the settings that were used.
     """
 
     recording_id: str
@@ -66,6 +66,7 @@ class RecordingFacts:
     start_utc: str | None = None
     time_source: str = ""
     flags: tuple[Flag, ...] = ()
+    settings_digest: str = ""
 
     @property
     def status(self) -> RecordingStatus:
@@ -75,8 +76,13 @@ class RecordingFacts:
 
     @property
     def is_vanished(self) -> bool:
-        """The file is gone. What was found in it stays; nothing more can be done with it."""
+        """The file is gone from the dataset. What was found in it stays; nothing more is expected of it."""
         return any(flag.code == "vanished" for flag in self.flags)
+
+    @property
+    def is_absent(self) -> bool:
+        """The sound is not here now (file gone, annexed content not fetched). Nothing is known against it."""
+        return any(flag.code in ("vanished", "content_missing", "missing") for flag in self.flags)
 
     @property
     def reason(self) -> str:

@@ -47,8 +47,7 @@ class DatasetWalk:
 
     def files(self) -> Iterator[FoundFile]:
         """Files with a sound suffix in any case, folder by folder, sorted. Raises BadcError without an audio root."""
-        if not self._root.is_dir():
-            raise BadcError(self._root, "is no folder", "set the audio folder to one that exists")
+        require_audio_folder(self._root)
         below = self._root.relative_to(self._dataset).as_posix()
         folders = [(os.fspath(self._root), "" if below == "." else f"{below}/")]
         while folders:
@@ -110,6 +109,12 @@ class DatasetWalk:
 
     def _report(self, path: str, problem: str) -> None:
         self.problems.append(f"{printable(path)}: {problem}")
+
+
+def require_audio_folder(folder: Path) -> None:
+    """Raises BadcError when there is no such folder to scan."""
+    if not folder.is_dir():
+        raise BadcError(folder, "is no folder", "set the audio folder to one that exists")
 
 
 def _leads_to_folder(link: os.DirEntry[str]) -> bool:

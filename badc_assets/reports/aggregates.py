@@ -12,11 +12,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from badc_assets.detections.schema import detection_schema, effort_schema
+from badc_assets.detections.schema import effort_schema
 from badc_assets.errors import BadcError
 from badc_assets.files import atomic_path
 from badc_assets.layout import Layout
-from badc_assets.reports.outcomes import Problem, read_recording, recordings_schema
+from badc_assets.recordings.model import CatalogEntry
+from badc_assets.reports.counting import read_evidence
+from badc_assets.reports.outcomes import Problem, recording_outcome, recordings_schema
+from badc_assets.reports.parts import dataset_detection_schema
 from badc_assets.reports.settings import ReportSettings
 from badc_assets.reports.views import activity_views, parquet_source, summary_views
 
@@ -73,29 +76,29 @@ def _sink(target: Path, schema: pa.Schema) -> Iterator[_Sink]:
         sink.flush()
 
 
-def collect_tables(layout: Layout, recording_ids: Iterable[str]) -> AggregateResult:
+def collect_tables(layout: Layout, entries: Iterable[CatalogEntry]) -> AggregateResult:
     """Write the three tables for these recordings (all of the catalogue), sorted by recording and time.
 
-    Every recording has a row in `recordings`, whatever became of it. One that has no results, is quarantined, or whose
-    files cannot be read adds nothing to `effort` and `detections`; its outcome says why. Memory stays bounded by the
-    largest recording. The old tables stay readable until all three new ones are complete.
+    Every recording has a row in `recordings`, whatever became of it. One whose results do not count (see
+    `reports.counting`) or cannot be read adds nothing to `effort` and `detections`; its outcome says why. Memory stays
+    bounded by the largest recording. The old tables stay readable until all three new ones are complete.
     """
     problems: list[Problem] = []
     counted = analysed_ms = failed_ms = 0
     with ExitStack() as stack:
-        schemas = (recordings_schema(), effort_schema(), detection_schema())
+        schemas = (recordings_schema(), effort_schema(), dataset_detection_schema())
         files = [stack.enter_context(atomic_path(layout.aggregate_table(name))) for name in TABLES]
         recordings, effort, detections = (
             stack.enter_context(_sink(file, schema)) for file, schema in zip(files, schemas, strict=True)
         )
-        for recording_id in sorted(set(recording_ids)):
-            found = read_recording(layout, recording_id)
+        for evidence in read_evidence(layout, entries):
+            found = recording_outcome(layout, evidence)
             problems += found.problems
             recordings.add(pa.Table.from_pylist([found.row], schema=schemas[0]))
             if found.effort is not None and found.detections is not None:
                 effort.add(found.effort)
                 detections.add(found.detections)
-                counted += 1
+                counted += evidence.results == "counted"
                 analysed_ms += found.row["analysed_ms"]
                 failed_ms += found.row["failed_ms"]
     return AggregateResult(
@@ -128,6 +131,25 @@ def existing_table(layout: Layout, name: str) -> Path:
     if not path.is_file():
         raise BadcError(path, "is missing", "make the detection aggregates first")
     return path
+
+
+_DETECTORS = """
+SELECT detector, coalesce(model_version, 'of unknown version'), count(DISTINCT recording_id) AS n
+FROM {effort} e JOIN {recordings} r USING (recording_id)
+WHERE results = 'counted' GROUP BY ALL ORDER BY n DESC, 1, 2
+"""
+
+
+def mixed_detectors(layout: Layout) -> list[str]:
+    """One line per detector and version when the results that count are of more than one; empty when they are of one.
+
+    Raises BadcError when a table is missing.
+    """
+    sources = {name: parquet_source(existing_table(layout, name)) for name in ("effort", "recordings")}
+    with duckdb.connect() as connection:
+        found = connection.execute(_DETECTORS.format(**sources)).fetchall()
+    lines = [f"{name or 'unnamed'} {version}: {n} recording{'s' if n != 1 else ''}" for name, version, n in found]
+    return lines if len(lines) > 1 else []
 
 
 _COUNTS = """
@@ -171,7 +193,7 @@ def check_aggregates(layout: Layout) -> list[str]:
 def _own_counts(layout: Layout, recording_id: str, results: str) -> dict[str, int] | None:
     """Rows and effort in the recording's own files; zeros for what may not be counted, None when unreadable."""
     detections, effort = layout.detections(recording_id), layout.effort(recording_id)
-    if results in ("unreadable", "set aside") or not (detections.is_file() and effort.is_file()):
+    if results in ("unreadable", "set aside", "stale", "moved") or not (detections.is_file() and effort.is_file()):
         return {"detections": 0, "chunks": 0, "effort_ms": 0}
     try:
         efforts = pq.ParquetFile(effort).read(columns=["effort_ms"])["effort_ms"].to_pylist()

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from badc_assets.detections.schema import BADC_COLUMNS, detection_schema, effort_schema
+from badc_assets.detections.schema import BADC_COLUMNS
 from badc_assets.errors import BadcError
 from badc_assets.files import atomic_path, write_text
 from badc_assets.layout import Layout
 from badc_assets.reports.csvfile import write_csv
 from badc_assets.reports.database import new_database
-from badc_assets.reports.parts import DETECTION_ORDER, EFFORT_ORDER, read_part
+from badc_assets.reports.parts import read_detections, read_effort
 from badc_assets.reports.settings import ReportSettings
 from badc_assets.reports.views import (
     CHUNK_COLUMNS,
@@ -58,9 +58,8 @@ def write_bundle(layout: Layout, recording_id: str, settings: ReportSettings) ->
     database = layout.aggregate_dir / f"{recording_id}.duckdb"
     if database == layout.database:
         raise BadcError(recording_id, "its bundle would replace the dataset's database", "rename the recording")
-    detections = read_part(layout.detections(recording_id), detection_schema(), recording_id, DETECTION_ORDER)
-    effort = read_part(layout.effort(recording_id), effort_schema(), recording_id, EFFORT_ORDER)
-    detections = detections.select(list(BADC_COLUMNS))
+    detections = read_detections(layout, recording_id).select(list(BADC_COLUMNS))
+    effort = read_effort(layout, recording_id)
 
     files = _write_tables(layout.aggregate_dir, recording_id, detections)
     summaries = _write_database(database, detections, effort, settings)

@@ -14,6 +14,7 @@ from badc_assets.files import write_text
 from badc_assets.layout import Layout
 from badc_assets.reports import queries
 from badc_assets.reports.activity import day_chart, hour_chart, label_hour_table, label_rows, unplaced
+from badc_assets.reports.aggregates import mixed_detectors
 from badc_assets.reports.charts import short
 from badc_assets.reports.csvfile import write_csv
 from badc_assets.reports.examples import Examples, examples
@@ -34,7 +35,7 @@ _COLUMNS = {
     "label_hourly_activity": ("label", "label_name", "hour", "detections", "effort_hours", "detections_per_hour"),
     "effort": (
         "recording_id", "audio_path", "site", "start_local", "start_utc", "recorded_hours", "analysed_hours",
-        "failed_hours", "outcome", "detections",
+        "failed_hours", "outcome", "detections", "state", "moved_to",
     ),
     "failures": (
         "recording_id", "audio_path", "site", "outcome", "reason", "recorded_hours", "failed_hours", "failed_chunks",
@@ -73,6 +74,7 @@ class _Numbers:
 
     headline: Row
     detectors: list[Row]
+    mixed: list[str]
     outcomes: list[Row]
     tables: dict[str, list[Row]]
 
@@ -114,6 +116,7 @@ def _read_numbers(layout: Layout, settings: ReportSettings) -> _Numbers:
         return _Numbers(
             headline=query(connection, queries.HEADLINE)[0],
             detectors=query(connection, queries.DETECTORS),
+            mixed=mixed_detectors(layout),
             outcomes=query(connection, queries.OUTCOMES),
             tables={
                 "sites": query(connection, queries.SITES),
@@ -145,6 +148,7 @@ def _page(layout: Layout, numbers: _Numbers, clips: Examples, settings: ReportSe
         settings=settings,
         headline=numbers.headline,
         detectors=numbers.detectors,
+        mixed=numbers.mixed,
         is_stub=numbers.is_stub,
         outcomes=numbers.outcomes,
         tables=tables,

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from badc_assets.chunks.status import read_status
-from badc_assets.detections.store import read_result_status
 from badc_assets.files import stable_hash
 from badc_assets.layout import Layout
-from badc_assets.recordings.facts import read_facts
+from badc_assets.recordings.model import CatalogEntry
+from badc_assets.reports.counting import read_evidence
 
 
-def inputs_digest(layout: Layout, recording_ids: Iterable[str]) -> str:
-    """Changes when anything that the dataset-wide tables are made of does: facts, chunking states, results."""
+def inputs_digest(layout: Layout, entries: Iterable[CatalogEntry]) -> str:
+    """Changes when anything that the dataset-wide tables are made of does: catalogue, facts, chunking states, results."""
     parts = []
-    for recording_id in recording_ids:
-        facts = read_facts(layout, recording_id)
-        status = read_status(layout, recording_id)
-        result = read_result_status(layout, recording_id)
+    for evidence in read_evidence(layout, entries):
+        entry, facts, status, result = evidence.entry, evidence.facts, evidence.chunking, evidence.result
         parts.append(
             (
-                recording_id,
+                (entry.recording_id, entry.audio_path, entry.state, entry.moved_from, evidence.moved_to),
                 stable_hash(facts.to_json()) if facts else "",
-                (status.status, status.manifest_digest, status.error) if status else "",
+                (status.status, status.content_key, status.manifest_digest, status.error) if status else "",
                 (result.status, result.key, result.error, result.finished_at) if result else "",
+                evidence.results,
             )
         )
     return stable_hash(parts, length=32)

@@ -1,4 +1,4 @@
-"""What became of one recording: its row in the dataset-wide table, and its results when they may be counted."""
+"""What became of one recording: its row in the dataset-wide table, and its results when they count."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from badc_assets.detections.schema import detection_schema, effort_schema
-from badc_assets.detections.store import read_result_status, status_path
+from badc_assets.detections.store import status_path
 from badc_assets.detections.tables import encodable
 from badc_assets.errors import BadcError
 from badc_assets.layout import Layout
-from badc_assets.recordings.facts import read_facts
-from badc_assets.reports.parts import DETECTION_ORDER, EFFORT_ORDER, read_json_object, read_part
+from badc_assets.reports.counting import STALE_REASON, Evidence
+from badc_assets.reports.parts import read_detections, read_effort, with_facts
 
 _FACTS = {
     "recording_id": pa.string(), "audio_path": pa.string(), "content_key": pa.string(), "size_bytes": pa.int64(),
@@ -23,20 +22,21 @@ _FACTS = {
 }  # fmt: skip
 
 _OUTCOME = {
-    "status": pa.string(), "reason": pa.string(), "chunking": pa.string(), "chunking_error": pa.string(),
-    "manifest_rows": pa.int64(), "results": pa.string(), "analysed_ms": pa.int64(), "failed_ms": pa.int64(),
-    "stub_ms": pa.int64(), "failed_chunks": pa.int64(), "detections": pa.int64(), "outcome": pa.string(),
-    "outcome_reason": pa.string(),
+    "state": pa.string(), "moved_to": pa.string(), "status": pa.string(), "reason": pa.string(),
+    "chunking": pa.string(), "chunking_error": pa.string(), "manifest_rows": pa.int64(), "results": pa.string(),
+    "analysed_ms": pa.int64(), "failed_ms": pa.int64(), "stub_ms": pa.int64(), "failed_chunks": pa.int64(),
+    "detections": pa.int64(), "outcome": pa.string(), "outcome_reason": pa.string(),
 }  # fmt: skip
 
 
 def recordings_schema() -> pa.Schema:
     """The table `recordings`: the facts, then what became of it.
 
-    `status` is `ok`, `flagged`, `quarantined` or `unknown` (no facts); `chunking` the chunk status, null without one.
-    `results` is `counted`, `none`, `unreadable`, or `set aside` (left from before the recording was quarantined).
-    `analysed_ms` is null unless results are counted, and includes `stub_ms`. `outcome` is one of `analysed`,
-    `partly analysed`, `failed`, `quarantined`, `not analysed`.
+    `state` is the catalogue's: `present`, `content_missing`, `vanished`; `moved_to` the path under which a vanished one is
+    counted, null otherwise. `status` is `ok`, `flagged`, `quarantined` or `unknown` (no facts); `chunking` the chunk
+    status, null without one. `results` is explained in `reports.counting`. `analysed_ms` is null unless results count,
+    and includes `stub_ms`. `outcome` is one of `analysed`, `partly analysed`, `failed`, `quarantined`, `not analysed`,
+    `moved`. `duration_ms` is that of the results where they count and the sound is not here to be measured.
     """
     return pa.schema(list((_FACTS | _OUTCOME).items()))
 
@@ -60,73 +60,83 @@ class RecordingOutcome:
     problems: tuple[Problem, ...]
 
 
-def read_recording(layout: Layout, recording_id: str) -> RecordingOutcome:
-    """Read facts, chunk status and results of one recording. What cannot be read is a problem, never an exception."""
-    problems: list[Problem] = []
-    facts = None
-    try:
-        facts = read_facts(layout, recording_id)
-    except BadcError as error:
-        problems.append(_problem(layout, error))
-    chunking = _read_chunking(layout, recording_id, problems)
-    is_quarantined = facts is not None and facts.status == "quarantined"
-    results, effort, detections = _read_results(layout, recording_id, is_quarantined, problems)
-    row: dict[str, Any] = {"recording_id": recording_id, "status": "unknown", "reason": "", "results": results}
-    if facts is not None:
-        row |= {name: _unicode(getattr(facts, name)) for name in _FACTS}
-        row |= {"status": facts.status, "reason": _unicode(facts.reason)}
-    row |= {name: _unicode(value) for name, value in chunking.items()}
-    if effort is not None and detections is not None:
-        row |= _effort_sums(effort) | {"detections": detections.num_rows}
-    row["outcome"], row["outcome_reason"] = _outcome(row, effort, problems)
+def recording_outcome(layout: Layout, evidence: Evidence) -> RecordingOutcome:
+    """The row of one recording, and its results if they count. What cannot be read is a problem, never an exception."""
+    problems = _damaged_files(layout, evidence)
+    row = _known_columns(evidence)
+    effort = detections = None
+    if evidence.has_effort or evidence.results == "unreadable":
+        tables = _read_tables(layout, evidence, problems)
+        if tables is None:
+            row["results"] = "unreadable"
+        elif evidence.facts is not None:
+            effort, detections = tables[0], with_facts(tables[1], evidence.facts)
+            row |= _effort_sums(effort) | {"detections": detections.num_rows}
+    row["outcome"], row["outcome_reason"] = _outcome(evidence, row, effort, problems)
     return RecordingOutcome(row, effort, detections, tuple(problems))
 
 
-def _read_chunking(layout: Layout, recording_id: str, problems: list[Problem]) -> dict[str, Any]:
-    try:
-        value = read_json_object(layout.chunk_status(recording_id), "remove it and chunk the recording again") or {}
-    except BadcError as error:
-        problems.append(_problem(layout, error))
-        value = {}
-    status, error_text, rows = value.get("status"), value.get("error"), value.get("manifest_rows")
-    return {
-        "chunking": status if isinstance(status, str) else None,
-        "chunking_error": error_text if isinstance(error_text, str) else None,
-        "manifest_rows": rows if isinstance(rows, int) else None,
+def _damaged_files(layout: Layout, evidence: Evidence) -> list[Problem]:
+    """Files that are there and of which nothing could be read."""
+    recording_id = evidence.entry.recording_id
+    files = (
+        (evidence.facts, layout.facts(recording_id), "examine the recording again"),
+        (evidence.chunking, layout.chunk_status(recording_id), "chunk the recording again"),
+    )
+    return [
+        _problem(layout, BadcError(path, "is damaged", remedy))
+        for found, path, remedy in files
+        if found is None and path.exists()
+    ]
+
+
+def _known_columns(evidence: Evidence) -> dict[str, Any]:
+    """What the row says before the results are looked into."""
+    entry, facts, chunking, result = evidence.entry, evidence.facts, evidence.chunking, evidence.result
+    row: dict[str, Any] = {
+        "recording_id": entry.recording_id,
+        "audio_path": entry.audio_path,
+        "state": entry.state,
+        "moved_to": evidence.moved_to or None,
+        "status": "unknown",
+        "reason": "",
+        "results": evidence.results,
     }
+    if facts is not None:
+        row |= {name: getattr(facts, name) for name in _FACTS} | {"status": facts.status, "reason": facts.reason}
+        if facts.duration_ms is None and evidence.has_effort and result is not None:
+            row["duration_ms"] = result.audio_ms
+    if chunking is not None:
+        row |= {
+            "chunking": chunking.status,
+            "chunking_error": chunking.error,
+            "manifest_rows": chunking.manifest_rows,
+        }
+    return {name: encodable(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
-def _read_results(
-    layout: Layout, recording_id: str, is_quarantined: bool, problems: list[Problem]
-) -> tuple[str, pa.Table | None, pa.Table | None]:
-    """Both tables or none: effort without its detections would look like silence.
+def _read_tables(layout: Layout, evidence: Evidence, problems: list[Problem]) -> tuple[pa.Table, pa.Table] | None:
+    """Effort and detections, both or none: effort without its detections would look like silence.
 
     The status is written last; without it the two tables may be of different runs.
     """
-    paths = (layout.effort(recording_id), layout.detections(recording_id))
-    if not any(path.exists() or path.is_symlink() for path in paths):
-        return "none", None, None
-    if is_quarantined:
-        return "set aside", None, None
+    recording_id, result = evidence.entry.recording_id, evidence.result
     tables: list[pa.Table] = []
-    for path, schema, order in zip(
-        paths, (effort_schema(), detection_schema()), (EFFORT_ORDER, DETECTION_ORDER), strict=True
-    ):
+    for read in (read_effort, read_detections):
         try:
-            tables.append(read_part(path, schema, recording_id, order))
+            tables.append(read(layout, recording_id))
         except BadcError as error:
             problems.append(_problem(layout, error))
     if len(tables) < 2:
-        return "unreadable", None, None
-    status = read_result_status(layout, recording_id)
-    if status is None or status.detections != tables[1].num_rows:
+        return None
+    if result is None or result.detections != tables[1].num_rows:
         path = status_path(layout, recording_id)
         error = BadcError(
             path, "does not vouch for the results beside it", "run the detections of this recording again"
         )
         problems.append(_problem(layout, error))
-        return "unreadable", None, None
-    return "counted", tables[0], tables[1]
+        return None
+    return tables[0], tables[1]
 
 
 def _effort_sums(effort: pa.Table) -> dict[str, int]:
@@ -139,31 +149,53 @@ def _effort_sums(effort: pa.Table) -> dict[str, int]:
     }
 
 
-def _outcome(row: dict[str, Any], effort: pa.Table | None, problems: list[Problem]) -> tuple[str, str]:
+def _outcome(
+    evidence: Evidence, row: dict[str, Any], effort: pa.Table | None, problems: list[Problem]
+) -> tuple[str, str]:
     """The one word for the recording, and the reason where there is one to give."""
-    if row["status"] == "quarantined":
+    if evidence.moved_to:
+        return "moved", f"is now {row['moved_to']}, and is counted there"
+    if evidence.is_barred:
         return "quarantined", row["reason"]
     if row["results"] == "unreadable":
-        return "failed", "; ".join(f"{p.file}: {p.problem}" for p in problems)
-    if effort is None and row["chunking"] == "failed":
+        return "failed", _in_words(problems)
+    if effort is not None:
+        return _analysis_outcome(evidence, row, effort)
+    if row["status"] == "quarantined":
+        return "quarantined", row["reason"]
+    if evidence.chunking is not None and evidence.chunking.status == "failed":
         return "failed", f"chunking: {row['chunking_error'] or 'no reason recorded'}"
-    if effort is not None and row["failed_chunks"]:
-        first = next((str(e) for e in effort["error"].to_pylist() if e), "no reason recorded")
-        reason = f"{row['failed_chunks']} of {effort.num_rows} chunks failed: {first}"
-        return ("partly analysed" if row["analysed_ms"] else "failed"), reason
-    if effort is not None and row["analysed_ms"]:
+    return "not analysed", _missing_step(evidence, problems)
+
+
+def _analysis_outcome(evidence: Evidence, row: dict[str, Any], effort: pa.Table) -> tuple[str, str]:
+    failed, is_failed = row["failed_chunks"], evidence.results == "failed"
+    if not failed and not is_failed:
         return "analysed", ""
-    if row["status"] == "unknown":
-        return "not analysed", "; ".join(f"{p.file}: {p.problem}" for p in problems) or "it has not been examined"
-    if row["chunking"] == "completed":
-        return "not analysed", "no detector has been run on it"
-    return "not analysed", "chunking was not finished" if row["chunking"] else "it has not been chunked"
+    first = next((str(error) for error in effort["error"].to_pylist() if error), None)
+    if first is None and evidence.result is not None:
+        first = evidence.result.error
+    reason = f"{failed} of {effort.num_rows} chunks failed: {first or 'no reason recorded'}"
+    return ("failed" if is_failed or failed == effort.num_rows else "partly analysed"), reason
+
+
+def _missing_step(evidence: Evidence, problems: list[Problem]) -> str:
+    """What would have to be done for the recording to be analysed."""
+    if evidence.facts is None:
+        return _in_words(problems) or "it has not been examined"
+    if evidence.results == "stale":
+        return STALE_REASON
+    if evidence.entry.state == "vanished":
+        return "it is gone from the dataset"
+    if evidence.chunking is None:
+        return "it has not been chunked"
+    return "no detector has been run on it" if evidence.chunking.status == "completed" else "chunking was not finished"
+
+
+def _in_words(problems: list[Problem]) -> str:
+    return "; ".join(f"{problem.file}: {problem.problem}" for problem in problems)
 
 
 def _problem(layout: Layout, error: BadcError) -> Problem:
     prefix = f"{layout.output}/"
     return Problem(error.subject.removeprefix(prefix), error.problem.replace(prefix, ""), error.remedy)
-
-
-def _unicode(value: object) -> object:
-    return encodable(value) if isinstance(value, str) else value

@@ -1,52 +1,56 @@
-"""Read what one recording left behind: its detections, its effort, its facts and its chunk status."""
+"""Read the results of one recording, sorted as the tables and reports want them."""
 
 from __future__ import annotations
 
-import json
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from badc_assets.detections.schema import JOINED_COLUMNS, detection_schema, effort_schema
+from badc_assets.detections.store import read_table
+from badc_assets.detections.tables import encodable
 from badc_assets.errors import BadcError
+from badc_assets.layout import Layout
+from badc_assets.recordings.model import RecordingFacts
 
-DETECTION_ORDER = ("absolute_time_ms", "label", "absolute_end_ms", "chunk_id")
-EFFORT_ORDER = ("chunk_start_ms", "chunk_id")
+_DETECTION_ORDER = ("absolute_time_ms", "label", "absolute_end_ms", "chunk_id")
+_EFFORT_ORDER = ("chunk_start_ms", "chunk_id")
 
 
-def read_part(path: Path, schema: pa.Schema, recording_id: str, order: tuple[str, ...]) -> pa.Table:
-    """The rows of one recording's Parquet file in the columns and types of `schema`, sorted by `order`.
+def read_detections(layout: Layout, recording_id: str) -> pa.Table:
+    """The detections of a recording. Raises BadcError when they cannot be read or are another recording's."""
+    return _read(layout.detections(recording_id), detection_schema(), recording_id, _DETECTION_ORDER)
 
-    Extra columns are dropped. Raises BadcError when the file is missing, cannot be read, lacks a column, or holds rows
-    of another recording.
-    """
-    if not path.is_file():
-        raise BadcError(path, "is missing", "fetch it, or run the detections of this recording again")
-    again = "remove it and run the detections of this recording again"
-    try:
-        with pq.ParquetFile(path, memory_map=False) as file:
-            present = set(file.schema_arrow.names)
-            missing = [name for name in schema.names if name not in present]
-            if missing:
-                raise BadcError(path, f"has no column {', '.join(missing)}", again)
-            table = file.read(columns=schema.names).select(schema.names).cast(schema)
-    except (pa.ArrowException, OSError) as error:
-        reason = (str(error).splitlines() or ["unknown error"])[0]
-        raise BadcError(path, f"cannot be read as Parquet ({reason})", again) from error
+
+def read_effort(layout: Layout, recording_id: str) -> pa.Table:
+    """The effort of a recording. Raises BadcError when it cannot be read or is another recording's."""
+    return _read(layout.effort(recording_id), effort_schema(), recording_id, _EFFORT_ORDER)
+
+
+def _read(path: Path, schema: pa.Schema, recording_id: str, order: tuple[str, ...]) -> pa.Table:
+    table = read_table(path, schema=schema)
     if any(name != recording_id for name in table["recording_id"].unique().to_pylist()):
-        raise BadcError(path, "holds rows of another recording", again)
+        raise BadcError(path, "holds rows of another recording", "remove it and run the detections again")
     return table.sort_by([(name, "ascending") for name in order])
 
 
-def read_json_object(path: Path, remedy: str) -> dict[str, Any] | None:
-    """The JSON object in `path`; None when there is no such file. Raises BadcError when it is not a JSON object."""
-    if not path.is_file():
+def dataset_detection_schema() -> pa.Schema:
+    """The columns of the dataset-wide detections: those of a recording, then what its facts say of place and time."""
+    return pa.schema([*detection_schema(), *((name, pa.string()) for name in JOINED_COLUMNS)])
+
+
+def with_facts(detections: pa.Table, facts: RecordingFacts) -> pa.Table:
+    """Detections of a recording with its site, and their own start in UTC where the recording's is known."""
+    starts = [_wall_clock(facts.start_utc, offset_ms) for offset_ms in detections["absolute_time_ms"].to_pylist()]
+    site = encodable(facts.site) if facts.site is not None else None
+    joined = {"site": [site] * len(starts), "start_utc": starts}
+    columns = [*detections.columns, *(pa.array(joined[name], pa.string()) for name in JOINED_COLUMNS)]
+    return pa.Table.from_arrays(columns, schema=dataset_detection_schema())
+
+
+def _wall_clock(start_utc: str | None, offset_ms: int | None) -> str | None:
+    if start_utc is None or offset_ms is None:
         return None
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise BadcError(path, f"cannot be read as JSON ({error})", remedy) from error
-    if not isinstance(value, dict):
-        raise BadcError(path, "does not hold a JSON object", remedy)
-    return value
+    moment = datetime.fromisoformat(start_utc) + timedelta(milliseconds=offset_ms)
+    return moment.isoformat(timespec="milliseconds")

@@ -7,14 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from badc_assets.chunks.status import is_interrupted, read_status
-from badc_assets.detections.store import read_result_status
+from badc_assets.chunks.status import is_interrupted
 from badc_assets.layout import Layout
-from badc_assets.recordings.facts import read_facts
 from badc_assets.recordings.model import CatalogEntry
+from badc_assets.reports.counting import STALE_REASON, Evidence, read_evidence
 
-Stage = Literal["vanished", "new", "quarantined", "examined", "chunking", "interrupted", "chunking failed", "chunked",
-                "analysis failed", "analysed"]  # fmt: skip
+Stage = Literal["moved", "vanished", "new", "quarantined", "examined", "chunking", "interrupted", "chunking failed",
+                "chunked", "stale", "analysis failed", "analysed"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,40 +29,51 @@ class Progress:
 
 
 def dataset_progress(layout: Layout, entries: Iterable[CatalogEntry]) -> Progress:
-    """Read the status files of all recordings."""
+    """Read the status files of all recordings of the catalogue."""
     counts: Counter[Stage] = Counter()
     broken: dict[str, str] = {}
-    for entry in entries:
-        stage, reason = recording_stage(layout, entry)
+    for evidence in read_evidence(layout, entries):
+        stage, reason = recording_stage(layout, evidence)
         counts[stage] += 1
         if reason:
-            broken[entry.recording_id] = f"{stage}: {reason}"
+            broken[evidence.entry.recording_id] = f"{stage}: {reason}"
     return Progress(dict(sorted(counts.items())), broken)
 
 
-def recording_stage(layout: Layout, entry: CatalogEntry) -> tuple[Stage, str]:
+def recording_stage(layout: Layout, evidence: Evidence) -> tuple[Stage, str]:
     """How far a recording is, and what is broken about it (empty when nothing is)."""
-    if entry.state == "vanished":
+    if evidence.moved_to:
+        return "moved", ""
+    if evidence.entry.state == "vanished":
         return "vanished", ""
-    facts = read_facts(layout, entry.recording_id)
+    facts = evidence.facts
     if facts is None:
         return "new", ""
-    if facts.status == "quarantined":
+    if facts.status == "quarantined" and not evidence.has_effort:
         return "quarantined", facts.reason
-    return _chunking_stage(layout, entry.recording_id)
+    return _chunking_stage(layout, evidence) or _analysis_stage(evidence)
 
 
-def _chunking_stage(layout: Layout, recording_id: str) -> tuple[Stage, str]:
-    status = read_status(layout, recording_id)
-    if status is None:
-        return "examined", ""
-    if status.status == "in_progress":
-        if is_interrupted(layout, recording_id):
+def _chunking_stage(layout: Layout, evidence: Evidence) -> tuple[Stage, str] | None:
+    """None when chunking has completed, or was never begun."""
+    status = evidence.chunking
+    if status is not None and status.status == "in_progress":
+        if is_interrupted(layout, evidence.entry.recording_id):
             return "interrupted", "the process that chunked it died; run it again"
         return "chunking", ""
-    if status.status == "failed":
+    if status is not None and status.status == "failed":
         return "chunking failed", status.error or "no reason given"
-    result = read_result_status(layout, recording_id)
-    if result is None:
-        return "chunked", ""
-    return ("analysed", "") if result.is_complete else ("analysis failed", result.error)
+    return None
+
+
+def _analysis_stage(evidence: Evidence) -> tuple[Stage, str]:
+    results = evidence.results
+    if results == "counted":
+        return "analysed", ""
+    if results == "stale":
+        return "stale", STALE_REASON
+    if results == "unreadable":
+        return "analysis failed", "its results are not whole; run it again"
+    if results == "failed" and evidence.result is not None:
+        return "analysis failed", evidence.result.error
+    return ("chunked" if evidence.chunking else "examined"), ""

@@ -42,14 +42,16 @@ SELECT
     count(*) FILTER (try_cast(start_local AS TIMESTAMP) IS NULL) AS unknown_time,
     coalesce(sum(detections), 0)::BIGINT AS all_detections,
     (SELECT count(*) FROM counted) AS detections,
-    (SELECT count(DISTINCT label) FROM counted) AS labels
-FROM recordings
+    (SELECT count(DISTINCT label) FROM counted) AS labels,
+    count(*) FILTER (state = 'vanished') AS vanished,
+    (SELECT count(*) FROM recordings WHERE outcome = 'moved') AS moved
+FROM recordings WHERE outcome <> 'moved'
 """
 
 OUTCOMES = """
-SELECT outcome, count(*) AS recordings, sum(duration_ms) / 3600000.0 AS recorded_hours
+SELECT outcome, count(*) AS recordings, sum(duration_ms) FILTER (outcome <> 'moved') / 3600000.0 AS recorded_hours
 FROM recordings GROUP BY outcome
-ORDER BY list_position(['analysed', 'partly analysed', 'failed', 'quarantined', 'not analysed'], outcome)
+ORDER BY list_position(['analysed', 'partly analysed', 'failed', 'quarantined', 'not analysed', 'moved'], outcome)
 """
 
 SITES = """
@@ -105,8 +107,9 @@ FROM detection_hours GROUP BY ALL ORDER BY label, label_name, hour NULLS LAST
 
 EFFORT = """
 SELECT r.recording_id, r.audio_path, r.site, r.start_local, r.start_utc,
-    round(r.duration_ms / 3600000.0, 6) AS recorded_hours, round(r.analysed_ms / 3600000.0, 6) AS analysed_hours,
-    round(r.failed_ms / 3600000.0, 6) AS failed_hours, r.outcome,
+    CASE WHEN r.outcome <> 'moved' THEN round(r.duration_ms / 3600000.0, 6) END AS recorded_hours,
+    round(r.analysed_ms / 3600000.0, 6) AS analysed_hours, round(r.failed_ms / 3600000.0, 6) AS failed_hours,
+    r.outcome, r.state, r.moved_to,
     CASE WHEN r.analysed_ms > 0 THEN coalesce(found.n, 0) END AS detections
 FROM recordings r LEFT JOIN (SELECT recording_id, count(*) AS n FROM counted GROUP BY recording_id) found
     USING (recording_id)
@@ -116,7 +119,7 @@ ORDER BY r.recording_id
 FAILURES = """
 SELECT recording_id, audio_path, site, outcome, outcome_reason AS reason,
     round(duration_ms / 3600000.0, 6) AS recorded_hours, round(failed_ms / 3600000.0, 6) AS failed_hours, failed_chunks
-FROM recordings WHERE outcome <> 'analysed'
+FROM recordings WHERE outcome NOT IN ('analysed', 'moved')
 ORDER BY list_position(['failed', 'partly analysed', 'quarantined', 'not analysed'], outcome), recording_id
 """
 

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from badc_assets.files import stable_hash
+
+_DATABASE = {"bucket_minutes"}
+_PAGE = {
+    "min_confidence", "page_rows", "example_clips", "clip_seconds", "clip_sample_rate_hz", "media_megabytes",
+}  # fmt: skip
+
 
 class ReportSettings(BaseModel):
     """Lengths of tables, the timeline's bucket, and the example clips. BADC's defaults where BADC has one."""
@@ -39,3 +46,18 @@ class ReportSettings(BaseModel):
     media_megabytes: float = Field(
         default=6.0, ge=0.0, le=50.0, description="Most the pictures and sounds add to the report page, in MB."
     )
+
+    @property
+    def bundle_digest(self) -> str:
+        """Changes when a setting does that changes the report files of a recording."""
+        return stable_hash(self.model_dump(mode="json", exclude=_PAGE))
+
+    @property
+    def database_digest(self) -> str:
+        """Changes when a setting does that changes the dataset's DuckDB file."""
+        return stable_hash(self.model_dump(mode="json", include=_DATABASE))
+
+    @property
+    def page_digest(self) -> str:
+        """Changes when a setting does that changes the dataset report."""
+        return stable_hash(self.model_dump(mode="json", include=_PAGE))

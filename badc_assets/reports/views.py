@@ -119,7 +119,7 @@ SELECT
     coalesce(sum(analysed_ms), 0) / 3600000.0 AS analysed_hours,
     coalesce(sum(failed_ms), 0) / 3600000.0 AS failed_hours,
     min(try_cast(start_local AS TIMESTAMP)) AS first_start, max(try_cast(start_local AS TIMESTAMP)) AS last_start
-FROM recordings GROUP BY site ORDER BY site NULLS LAST
+FROM recordings WHERE outcome <> 'moved' GROUP BY site ORDER BY site NULLS LAST
 """
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from badc_assets.chunks.status import ChunkStatus, write_status
+from badc_assets.detections.schema import DETECTION_COLUMNS
 from badc_assets.detections.store import ResultStatus, write_results
 from badc_assets.files import write_json
 from badc_assets.layout import Layout
-from badc_assets.recordings.model import RecordingFacts
+from badc_assets.recordings.model import CatalogEntry, RecordingFacts
 
 CHUNK_MS = 60_000
+ROWS = "digest of the manifest"
+VERSION = "energy-1.0+abc123"
 
 
 def dataset(root: Path) -> Layout:
@@ -34,9 +39,31 @@ def add_recording(
     made = RecordingFacts(recording_id=recording_id, **(values | facts))
     write_json(layout.facts(recording_id), made.to_json())
     if chunking is not None:
-        status = {"status": chunking, "error": "disk went away" if chunking == "failed" else None, "manifest_rows": 2}
-        write_json(layout.chunk_status(recording_id), status)
+        add_chunking(layout, made, chunking)
     return made
+
+
+def add_chunking(layout: Layout, facts: RecordingFacts, status: Any = "completed", manifest_digest: str = ROWS) -> None:
+    """Write the chunk status of a recording for the content that its facts name."""
+    made = ChunkStatus(
+        facts.recording_id, facts.audio_path, chunk_output_dir="", manifest_path="", chunk_duration=60.0, overlap=0.0,
+        updated_at="", status=status, started_at="", error="disk went away" if status == "failed" else None,
+        manifest_rows=2, content_key=facts.content_key, manifest_digest=manifest_digest,
+    )  # fmt: skip
+    write_status(layout, made)
+
+
+def entry(recording_id: str, **values: Any) -> CatalogEntry:
+    """A catalogue entry of a recording that is there."""
+    known: dict[str, Any] = {
+        "audio_path": f"audio/{recording_id}.wav", "alias": recording_id, "size_bytes": 1000, "mtime_ns": 1,
+        "content_key": f"MD5E-{recording_id}", "state": "present",
+    }  # fmt: skip
+    return CatalogEntry(recording_id, **(known | values))
+
+
+def entries(recording_ids: Iterable[str]) -> list[CatalogEntry]:
+    return [entry(recording_id) for recording_id in recording_ids]
 
 
 def add_results(
@@ -44,16 +71,23 @@ def add_results(
     recording_id: str,
     chunks: list[tuple[int, int, str]],
     found: list[tuple[int, str, float | None]],
+    *,
+    manifest_digest: str = ROWS,
+    model_version: str = VERSION,
+    status: Any = "completed",
     **columns: Any,
 ) -> None:
     """Write effort from (start_ms, end_ms, status) and detections from (absolute start in ms, label, confidence)."""
-    effort = [_effort_row(recording_id, chunk, found) for chunk in chunks]
-    detections = [_detection_row(recording_id, chunks, event) | columns for event in found]
-    status = ResultStatus(
-        recording_id, "completed", key="key", detections=len(found), audio_ms=0, detector="energy",
-        model_version="energy-1.0+abc123", run_id="run-1", finished_at="2024-06-01T00:00:00+00:00", seconds=1.0,
+    effort = [_effort_row(recording_id, chunk, found) | {"model_version": model_version} for chunk in chunks]
+    rows = [_detection_row(recording_id, chunks, event) | columns for event in found]
+    detections = {name: [row.get(name) for row in rows] for name in DETECTION_COLUMNS}
+    written = ResultStatus(
+        recording_id, status, key="key", manifest_digest=manifest_digest, detections=len(found),
+        audio_ms=max((end for _, end, _ in chunks), default=0), detector="energy", model_version=model_version,
+        run_id="run-1", finished_at="2024-06-01T00:00:00+00:00", seconds=1.0,
+        error="out of memory" if status == "failed" else "",
     )  # fmt: skip
-    write_results(layout, status, detections, effort)
+    write_results(layout, written, [detections], effort)
 
 
 def _effort_row(
@@ -65,7 +99,7 @@ def _effort_row(
         "chunk_end_ms": end, "effort_ms": end - start, "status": status,
         "detections": sum(start <= at < end for at, _, _ in found),
         "error": "out of memory" if status == "failed" else None, "detector": "energy",
-        "model_version": "energy-1.0+abc123", "chunk_sha256": None, "run_id": "run-1",
+        "model_version": VERSION, "chunk_sha256": None, "run_id": "run-1",
     }  # fmt: skip
 
 
@@ -78,7 +112,7 @@ def _detection_row(
         "recording_id": recording_id, "chunk_id": f"{recording_id}_chunk_{start}_{end}", "chunk_start_ms": start,
         "chunk_end_ms": end, "timestamp_ms": at - start, "absolute_time_ms": at, "end_ms": at - start + 1500,
         "absolute_end_ms": at + 1500, "label": label, "label_code": label, "label_name": f"{label} bird",
-        "confidence": confidence, "status": "ok", "runner": "energy", "model_version": "energy-1.0+abc123",
+        "confidence": confidence, "status": "ok", "runner": "energy", "model_version": VERSION,
         "source_path": f"audio/{recording_id}.wav", "dataset_root": ".", "detector": "energy",
         "detector_version": "1.0", "settings_hash": "abc123",
     }  # fmt: skip

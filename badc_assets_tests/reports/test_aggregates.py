@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import duckdb
@@ -13,12 +14,12 @@ from hypothesis import strategies as st
 
 from badc_assets.detections.store import status_path
 from badc_assets.errors import BadcError
-from badc_assets.files import atomic_path
+from badc_assets.files import atomic_path, write_json
 from badc_assets.layout import Layout
 from badc_assets.recordings.model import Flag
 from badc_assets.reports.aggregates import check_aggregates, collect_tables, fill_database
 from badc_assets.reports.settings import ReportSettings
-from badc_assets_tests.reports.builders import add_recording, add_results, dataset
+from badc_assets_tests.reports.builders import add_recording, add_results, dataset, entries
 
 HOUR_MS = 3_600_000
 
@@ -41,7 +42,7 @@ def test_every_recording_has_a_row_and_an_outcome(layout: Layout) -> None:
     add_results(layout, "half", [(0, 60_000, "empty"), (60_000, 120_000, "failed")], [])
     add_recording(layout, "waiting")
     add_recording(layout, "broken", chunking="failed")
-    result = collect_tables(layout, ["waiting", "good", "cut", "never seen", "half", "broken", "good"])
+    result = collect_tables(layout, entries(["waiting", "good", "cut", "never seen", "half", "broken", "good"]))
     assert outcomes(layout) == {
         "good": ("analysed", ""),
         "cut": ("quarantined", "truncated: the file ends early"),
@@ -58,7 +59,7 @@ def test_every_recording_has_a_row_and_an_outcome(layout: Layout) -> None:
 def test_results_from_before_the_quarantine_are_set_aside(layout: Layout) -> None:
     add_recording(layout, "a", flags=(Flag("silent", "fatal", "no signal"),))
     add_results(layout, "a", [(0, 60_000, "ok")], [(5, "RUGR", 0.5)])
-    result = collect_tables(layout, ["a"])
+    result = collect_tables(layout, entries(["a"]))
     assert (result.recordings_counted, result.detections) == (0, 0)
     assert pq.read_table(layout.aggregate_table("recordings"))["analysed_ms"].to_pylist() == [None]
     assert check_aggregates(layout) == []
@@ -78,7 +79,7 @@ def test_one_bad_file_is_named_and_the_rest_goes_on(layout: Layout, spoil: str) 
         bad.symlink_to("../gone")
     elif spoil == "other recording":
         bad.write_bytes(layout.detections("b").read_bytes())
-    result = collect_tables(layout, ["a", "b"])
+    result = collect_tables(layout, entries(["a", "b"]))
     assert [problem.file for problem in result.problems] == ["artifacts/infer/a/detections.parquet"]
     assert all(problem.problem and problem.remedy for problem in result.problems)
     assert (result.recordings, result.recordings_counted, result.effort_rows) == (2, 1, 1)
@@ -90,7 +91,7 @@ def test_results_of_which_the_writing_was_cut_off_do_not_count(layout: Layout) -
     add_recording(layout, "a")
     add_results(layout, "a", [(0, 60_000, "ok")], [(5, "RUGR", 0.5)])
     status_path(layout, "a").unlink()
-    result = collect_tables(layout, ["a"])
+    result = collect_tables(layout, entries(["a"]))
     assert (result.recordings_counted, len(result.problems)) == (0, 1)
     assert outcomes(layout)["a"][0] == "failed"
     assert check_aggregates(layout) == []
@@ -102,14 +103,14 @@ def test_unreadable_facts_and_status_are_problems_not_errors(layout: Layout) -> 
     layout.chunk_status("a").parent.mkdir(parents=True)
     layout.chunk_status("a").write_text("{half")
     layout.facts("b").write_text('{"recording_id": "b"}')
-    result = collect_tables(layout, ["a", "b"])
+    result = collect_tables(layout, entries(["a", "b"]))
     assert [Path(problem.file).name for problem in result.problems] == ["a.json", ".chunk_status.json", "b.json"]
     assert outcomes(layout)["a"][0] == "not analysed"
 
 
 def test_a_file_name_that_is_not_unicode_does_not_stop_the_tables(layout: Layout) -> None:
     add_recording(layout, "a", audio_path="audio/caf\udce9 <b>.wav")
-    collect_tables(layout, ["a"])
+    collect_tables(layout, entries(["a"]))
     assert pq.read_table(layout.aggregate_table("recordings"))["audio_path"].to_pylist() == [r"audio/caf\udce9 <b>.wav"]
 
 
@@ -129,7 +130,7 @@ def test_tables_are_sorted_and_equal_the_sum_of_their_parts(
         add_recording(layout, recording_id)
         chunks = [(at, at + 60_000, "ok") for at in (120_000, 0, 60_000)]
         add_results(layout, recording_id, chunks, [(at, "RUGR", 0.5) for at in starts])
-    collect_tables(layout, parts)
+    collect_tables(layout, entries(parts))
     detections = pq.read_table(layout.aggregate_table("detections"))
     keys = list(zip(detections["recording_id"].to_pylist(), detections["absolute_time_ms"].to_pylist(), strict=True))
     assert keys == sorted((recording_id, at) for recording_id, starts in parts.items() for at in starts)
@@ -141,7 +142,7 @@ def test_tables_are_sorted_and_equal_the_sum_of_their_parts(
 def test_the_check_sees_a_recording_that_changed_after_the_tables_were_made(layout: Layout) -> None:
     add_recording(layout, "a")
     add_results(layout, "a", [(0, 60_000, "ok")], [(5, "RUGR", 0.5)])
-    collect_tables(layout, ["a"])
+    collect_tables(layout, entries(["a"]))
     add_results(layout, "a", [(0, 60_000, "ok"), (60_000, 90_000, "ok")], [(5, "RUGR", 0.5), (6, "RUGR", 0.5)])
     assert check_aggregates(layout) == [
         "a: the tables hold 1 detections, its own files hold 2",
@@ -154,7 +155,7 @@ def test_the_check_sees_rows_that_were_added_to_a_table(layout: Layout) -> None:
     for recording_id in ("a", "b"):
         add_recording(layout, recording_id)
         add_results(layout, recording_id, [(0, 60_000, "ok")], [(5, "RUGR", 0.5)])
-    collect_tables(layout, ["a"])
+    collect_tables(layout, entries(["a"]))
     more = layout.aggregate_table("detections")
     pq.write_table(pq.read_table(layout.detections("b")), more)
     found = check_aggregates(layout)
@@ -177,7 +178,7 @@ def test_hours_and_sites_worked_by_hand(layout: Layout) -> None:
     add_results(layout, "a", chunks, [(0, "RUGR", 0.9), (HOUR_MS // 2 - 1, "RUGR", 0.9), (HOUR_MS // 2, "RUGR", 0.9)])
     add_recording(layout, "b", site=None, start_local=None, duration_ms=HOUR_MS)
     add_results(layout, "b", [(0, HOUR_MS, "ok")], [(7, "OVEN", 0.4)])
-    collect_tables(layout, ["a", "b"])
+    collect_tables(layout, entries(["a", "b"]))
     make_database(layout, ReportSettings())
     with duckdb.connect(str(layout.database), read_only=True) as connection:
         assert connection.execute("FROM site_hour_activity").fetchall() == [
@@ -196,7 +197,9 @@ def test_overlapping_chunks_count_each_hour_once(layout: Layout) -> None:
     effort = pq.read_table(layout.effort("a"))
     new_part = effort.set_column(effort.column_names.index("effort_ms"), "effort_ms", [[HOUR_MS, HOUR_MS // 2]])
     pq.write_table(new_part, layout.effort("a"))
-    collect_tables(layout, ["a"])
+    state = json.loads(status_path(layout, "a").read_bytes())
+    write_json(status_path(layout, "a"), {**state, "effort_bytes": layout.effort("a").stat().st_size})
+    collect_tables(layout, entries(["a"]))
     make_database(layout, ReportSettings())
     with duckdb.connect(str(layout.database), read_only=True) as connection:
         hours = connection.execute("SELECT hour, effort_hours FROM site_hour_activity").fetchall()
@@ -206,11 +209,11 @@ def test_overlapping_chunks_count_each_hour_once(layout: Layout) -> None:
 def test_a_reader_keeps_its_database_while_a_new_one_takes_its_place(layout: Layout) -> None:
     add_recording(layout, "a")
     add_results(layout, "a", [(0, 60_000, "ok")], [(5, "RUGR", 0.5)])
-    collect_tables(layout, ["a"])
+    collect_tables(layout, entries(["a"]))
     make_database(layout, ReportSettings())
     with duckdb.connect(str(layout.database), read_only=True) as reader:
         add_results(layout, "a", [(0, 60_000, "ok")], [(5, "RUGR", 0.5), (6, "RUGR", 0.5)])
-        collect_tables(layout, ["a"])
+        collect_tables(layout, entries(["a"]))
         make_database(layout, ReportSettings())
         assert reader.execute("SELECT count(*) FROM detections").fetchone() == (1,)
     with duckdb.connect(str(layout.database), read_only=True) as reader:
@@ -220,7 +223,7 @@ def test_a_reader_keeps_its_database_while_a_new_one_takes_its_place(layout: Lay
 
 def test_a_dataset_without_recordings_has_empty_tables_and_a_whole_database(tmp_path: Path) -> None:
     layout = dataset(tmp_path / "it's [odd] * here")
-    assert collect_tables(layout, []).recordings == 0
+    assert collect_tables(layout, entries([])).recordings == 0
     make_database(layout, ReportSettings())
     assert check_aggregates(layout) == []
     with duckdb.connect(str(layout.database), read_only=True) as connection:

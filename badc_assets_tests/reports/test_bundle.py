@@ -123,7 +123,7 @@ def test_top_settings_cut_label_lists_but_never_chunks(layout: Layout) -> None:
 
 
 def test_missing_corrupt_and_misplaced_results_are_named(layout: Layout) -> None:
-    with pytest.raises(BadcError, match=r"detections\.parquet: is missing"):
+    with pytest.raises(BadcError, match=r"detections\.parquet: there are no results"):
         write_bundle(layout, "a", ReportSettings())
     add_results(layout, "a", [(0, 60_000, "ok")], [(1_000, "RUGR", 0.9)])
     layout.infer_dir("a").rename(layout.infer_dir("b"))

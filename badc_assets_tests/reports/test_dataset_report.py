@@ -18,7 +18,7 @@ from badc_assets.recordings.model import Flag
 from badc_assets.reports.aggregates import collect_tables
 from badc_assets.reports.dataset_report import ReportResult, write_dataset_report
 from badc_assets.reports.settings import ReportSettings
-from badc_assets_tests.reports.builders import add_recording, add_results, dataset
+from badc_assets_tests.reports.builders import add_recording, add_results, dataset, entries
 
 HOUR_MS = 3_600_000
 NO_CLIPS = ReportSettings(example_clips=0)
@@ -57,7 +57,7 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def report(layout: Layout, ids: list[str], settings: ReportSettings = NO_CLIPS) -> tuple[ReportResult, Page]:
-    collect_tables(layout, ids)
+    collect_tables(layout, entries(ids))
     result = write_dataset_report(layout, settings)
     page = Page((layout.output / result.page).read_text("utf-8"))
     assert page.open == [], "every tag is closed"

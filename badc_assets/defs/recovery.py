@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import dagster as dg
+import dagster as dg
 
 
 def mend_dead_runs(instance: dg.DagsterInstance) -> list[str]:
@@ -15,8 +13,6 @@ def mend_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 
     Only for an instance on this host's own disk: of a process on another host nothing can be known here.
     """
-    import dagster as dg
-
     if not isinstance(instance.event_log_storage, _local_storage()):
         return []
     started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]))
@@ -35,8 +31,6 @@ def _local_storage() -> type:
 
 def _is_dead(instance: dg.DagsterInstance, run_id: str) -> bool:
     """True when the run said which process it runs in, and that process is gone."""
-    import dagster as dg
-
     events = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
     for record in reversed(events):
         event = record.event_log_entry.dagster_event
@@ -47,10 +41,10 @@ def _is_dead(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 
 def _is_alive(pid: int, since: float) -> bool:
-    """Whether a process with this number runs that is not younger than `since` (numbers are used again)."""
-    folder = Path("/proc") / str(pid)
-    if Path("/proc/self").exists():
-        return folder.exists() and folder.stat().st_ctime <= since + 1
+    """Whether a process with this number runs that started before `since` (numbers are used again)."""
+    stat = Path("/proc") / str(pid) / "stat"
+    if Path("/proc/self/stat").exists():
+        return stat.exists() and _started_at(stat) <= since + 1
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -58,3 +52,10 @@ def _is_alive(pid: int, since: float) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _started_at(stat: Path) -> float:
+    """Seconds since the epoch at which a process started: field 22 of its stat, in clock ticks since boot (proc(5))."""
+    ticks = int(stat.read_text().rpartition(")")[2].split()[19])
+    boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime"))
+    return int(boot.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,40 @@
+"""Sound files of a dataset that are not scanned, because they lie outside its audio folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from badc_assets.errors import printable
+from badc_assets.layout import OUTPUT_NAMES, Layout
+from badc_assets.recordings.walk import SOUND_SUFFIXES
+
+
+def problems_outside(layout: Layout) -> list[str]:
+    """One line for each top-level folder beside the audio folder that holds a sound file, and one for files at the top.
+
+    A folder of the dataset named `audio` makes the others invisible: that must not happen unnoticed.
+    """
+    if layout.audio == layout.dataset:
+        return []
+    advice = f'lies outside {layout.audio.relative_to(layout.dataset)} and is not scanned; set audio = "." to scan all'
+    places = sorted(path for path in layout.dataset.iterdir() if not path.name.startswith("."))
+    return [
+        f"{printable(found.relative_to(layout.dataset).as_posix())}: {advice}"
+        for place in places
+        if not (place.name in OUTPUT_NAMES and layout.output == layout.dataset)
+        and not layout.audio.is_relative_to(place)
+        and (found := _first_sound(place)) is not None
+    ]
+
+
+def _first_sound(place: Path) -> Path | None:
+    if place.is_symlink():
+        return None
+    if not place.is_dir():
+        return place if place.name.lower().endswith(SOUND_SUFFIXES) else None
+    for folder, _, files in os.walk(place):
+        for name in sorted(files):
+            if name.lower().endswith(SOUND_SUFFIXES):
+                return Path(folder) / name
+    return None

@@ -1,0 +1,134 @@
+"""Whether the results of a recording count. Tables, totals, lists and stages all follow from this one rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from badc_assets.chunks.status import ChunkStatus, read_status
+from badc_assets.detections.store import ResultStatus, read_result_status
+from badc_assets.layout import Layout
+from badc_assets.recordings.facts import read_facts
+from badc_assets.recordings.identity import comparable_part
+from badc_assets.recordings.model import CatalogEntry, RecordingFacts
+
+ResultState = Literal["none", "moved", "set aside", "unreadable", "stale", "failed", "counted"]
+
+STALE_REASON = "its results are from an earlier state of the recording or of the chunking; run it again"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known of one recording. `moved_to` is the path under which its sound is counted now, or empty."""
+
+    entry: CatalogEntry
+    moved_to: str
+    facts: RecordingFacts | None
+    chunking: ChunkStatus | None
+    result: ResultStatus | None
+    has_result_files: bool
+
+    @property
+    def is_barred(self) -> bool:
+        """Something is wrong with the sound itself. That it is not here now is nothing against it."""
+        return self.facts is not None and self.facts.status == "quarantined" and not self.facts.is_absent
+
+    @property
+    def results(self) -> ResultState:
+        """What the results are worth.
+
+        `counted`: completed, for the content that the facts name and for the present chunks of it. `failed`: the same, but
+        the analysis failed, which counts as failed effort. `stale`: of other content or other chunks. `moved`: counted
+        under another path. `set aside`: left from before the recording was quarantined. `unreadable`: not whole.
+        """
+        if not self.has_result_files:
+            return "none"
+        if self.moved_to:
+            return "moved"
+        if self.is_barred:
+            return "set aside"
+        if self.result is None:
+            return "unreadable"
+        if not self._is_current(self.result):
+            return "stale"
+        return "counted" if self.result.is_complete else "failed"
+
+    @property
+    def has_effort(self) -> bool:
+        """Whether the results are part of the dataset's tables."""
+        return self.results in ("counted", "failed")
+
+    def _is_current(self, result: ResultStatus) -> bool:
+        facts, chunking = self.facts, self.chunking
+        return (
+            facts is not None
+            and chunking is not None
+            and chunking.status == "completed"
+            and chunking.content_key == facts.content_key
+            and chunking.manifest_digest == result.manifest_digest
+        )
+
+
+def read_evidence(layout: Layout, entries: Iterable[CatalogEntry]) -> Iterator[Evidence]:
+    """What is known of each recording of the catalogue, sorted by id. `entries` must be all of it, to see moves."""
+    by_id = {entry.recording_id: entry for entry in entries}
+    moves = _Moves(layout, by_id.values())
+    for _, entry in sorted(by_id.items()):
+        yield _evidence(layout, entry, moves.moved_to(entry))
+
+
+def _evidence(layout: Layout, entry: CatalogEntry, moved_to: str = "") -> Evidence:
+    recording_id = entry.recording_id
+    files = (layout.effort(recording_id), layout.detections(recording_id))
+    return Evidence(
+        entry=entry,
+        moved_to=moved_to,
+        facts=read_facts(layout, recording_id),
+        chunking=read_status(layout, recording_id),
+        result=read_result_status(layout, recording_id),
+        has_result_files=any(path.exists() or path.is_symlink() for path in files),
+    )
+
+
+class _Moves:
+    """Which files are former and later places of one sound. A path is joined to an older one, so there are no rings."""
+
+    def __init__(self, layout: Layout, entries: Iterable[CatalogEntry]) -> None:
+        self._layout = layout
+        self._by_path = {entry.audio_path: entry for entry in entries}
+        self._next = {entry.moved_from: entry for entry in self._by_path.values() if entry.moved_from}
+
+    def moved_to(self, entry: CatalogEntry) -> str:
+        """The path that the sound of a vanished recording has now; empty when its results count as its own.
+
+        The last place that is there; else, when it was deleted after its move, the last one with results that count.
+        """
+        if entry.state != "vanished":
+            return ""
+        returned = (other for other in self._earlier(entry) if other.state != "vanished" and _is_same(other, entry))
+        later = (
+            other
+            for other in reversed(list(self._later(entry)))
+            if other.state != "vanished" or _evidence(self._layout, other).has_effort
+        )
+        found = next(returned, None) or next(later, None)
+        return found.audio_path if found else ""
+
+    def _earlier(self, entry: CatalogEntry) -> Iterator[CatalogEntry]:
+        place = self._by_path.get(entry.moved_from)
+        while place is not None:
+            yield place
+            place = self._by_path.get(place.moved_from)
+
+    def _later(self, entry: CatalogEntry) -> Iterator[CatalogEntry]:
+        place = self._next.get(entry.audio_path)
+        while place is not None:
+            yield place
+            place = self._next.get(place.audio_path)
+
+
+def _is_same(first: CatalogEntry, second: CatalogEntry) -> bool:
+    """Whether a file that is back at a former place is that sound, and not a new one with its name."""
+    part = comparable_part(first.content_key)
+    return part is not None and part == comparable_part(second.content_key)
