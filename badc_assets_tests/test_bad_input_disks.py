@@ -15,6 +15,7 @@ import dagster as dg
 import duckdb
 import pytest
 
+from badc_assets.detections.store import status_path
 from badc_assets.errors import BadcError
 from badc_assets.files import write_text
 from badc_assets.recordings.current import require_catalog
@@ -102,7 +103,7 @@ def test_an_output_folder_that_may_not_be_written_is_one_line(tmp_path, instance
     if stage == "detections":
         run_assets(dataset.project, instance, ["recording_catalog"])
         run_assets(dataset.project, instance, PER_RECORDING, dataset.recording_ids[:1])
-        closed, named = layout.output / "artifacts/infer", layout.detections(dataset.recording_ids[1])
+        closed, named = layout.output / "artifacts/infer", status_path(layout, dataset.recording_ids[1])
     capfd.readouterr()
     with modes((closed, 0o555)):
         said = run_all_as_user(dataset.project, instance, tmp_path / "said")

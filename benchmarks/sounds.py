@@ -8,8 +8,8 @@ import numpy as np
 import soundfile
 
 
-def recording(path: Path, *, seconds: int, rate_hz: int) -> Path:
-    """Pink-like noise with a whistle every 20 s, mono, 16 bit; a file of this name is taken as it is."""
+def recording(path: Path, *, seconds: int, rate_hz: int, call_every_s: float = 20) -> Path:
+    """Pink-like noise with whistles, mono, 16 bit; a file of this name is taken as it is."""
     if path.is_file():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -21,6 +21,6 @@ def recording(path: Path, *, seconds: int, rate_hz: int) -> Path:
             sound = 0.002 * random.standard_normal(length)
             sound += 0.004 * np.convolve(random.standard_normal(length), np.ones(32) / 32, "same")
             time_s = np.arange(length) / rate_hz
-            sound += 0.05 * np.sin(2 * np.pi * 3000 * time_s) * (time_s % 20 < 0.5)
+            sound += 0.05 * np.sin(2 * np.pi * 3000 * time_s) * (time_s % call_every_s < min(0.5, call_every_s / 3))
             file.write(sound)
     return unfinished.rename(path)

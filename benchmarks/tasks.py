@@ -69,7 +69,8 @@ def cut_files(path: str, output: str) -> None:
 
 
 def detect(dataset: str, output: str) -> None:
-    """Everything up to detections, with the default detector."""
+    """Everything up to detections and their checks, with the default detector."""
+    from badc_assets.detections.verify import results_problems
     from badc_assets.inference.engine import Engine
     from badc_assets.recordings.current import require_catalog
 
@@ -78,15 +79,16 @@ def detect(dataset: str, output: str) -> None:
     engine = Engine(
         project.layout, project.make_detector(), project.chunking, project.inference, lambda: datetime.now(UTC), "bench"
     )
-    for outcome in engine.run(require_catalog(project.layout).all_ids):
+    ids = require_catalog(project.layout).all_ids
+    for outcome in engine.run(ids):
         assert outcome.is_complete, outcome
+    assert not any(results_problems(project.layout, ids).values())
 
 
 def bundle(dataset: str, output: str) -> None:
     """The five stages as plain functions."""
     from badc_assets.chunks.gate import chunking_problems
     from badc_assets.chunks.verify import changed_chunks
-    from badc_assets.detections.verify import results_problems
     from badc_assets.recordings.current import require_catalog
     from badc_assets.reports.bundles import write_bundles
 
@@ -95,7 +97,6 @@ def bundle(dataset: str, output: str) -> None:
     ids = require_catalog(project.layout).all_ids
     chunking_problems(project.layout, ids, project.chunking)
     changed_chunks(project.layout, ids, chunks_each=1)
-    results_problems(project.layout, ids)
     list(write_bundles(project.layout, ids, project.report))
 
 

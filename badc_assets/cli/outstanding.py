@@ -41,11 +41,10 @@ def recordings_without_bundle(project: Project, instance: dg.DagsterInstance) ->
     """Recordings with results that have no report bundle made from them with the present settings."""
     import dagster as dg
 
-    from badc_assets.defs.code_versions import code_versions
     from badc_assets.detections.store import read_result_status
+    from badc_assets.reports.bundles import bundle_version
 
-    version = code_versions(project)["report_bundle"]
-    bundled = _versions(instance, "report_bundle")
+    bundled = _data_versions(instance, "report_bundle")
     analysed = instance.get_materialized_partitions(dg.AssetKey("detections"))
     results = [read_result_status(project.layout, recording_id) for recording_id in sorted(analysed)]
     return [
@@ -54,24 +53,24 @@ def recordings_without_bundle(project: Project, instance: dg.DagsterInstance) ->
         if result is not None
         and result.is_complete
         and (
-            bundled.get(result.recording_id) != (result.key, version)
+            bundled.get(result.recording_id) != bundle_version(result.key, project.report)
             or not project.layout.bundle_database(result.recording_id).is_file()
         )
     ]
 
 
-def _versions(instance: dg.DagsterInstance, asset: str) -> dict[str, tuple[str, str]]:
-    """Recording -> data version and code version of its latest materialization."""
+def _data_versions(instance: dg.DagsterInstance, asset: str) -> dict[str, str]:
+    """Recording -> data version of its latest materialization."""
     import dagster as dg
 
     keys = sorted(instance.get_materialized_partitions(dg.AssetKey(asset)))
     if not keys:
         return {}
-    names = ["dagster/data_version", "dagster/code_version"]
+    name = "dagster/data_version"
     tags = instance.event_log_storage.get_latest_tags_by_partition(
-        dg.AssetKey(asset), dg.DagsterEventType.ASSET_MATERIALIZATION, names, asset_partitions=keys
+        dg.AssetKey(asset), dg.DagsterEventType.ASSET_MATERIALIZATION, [name], asset_partitions=keys
     )
-    return {key: (value.get(names[0], ""), value.get(names[1], "")) for key, value in tags.items()}
+    return {key: value.get(name, "") for key, value in tags.items()}
 
 
 def is_published(project: Project, instance: dg.DagsterInstance) -> bool:

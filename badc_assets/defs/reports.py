@@ -43,7 +43,7 @@ def report_bundle(
                 "files": len(outcome.bundle.files),
                 "folder": dg.MetadataValue.path(str(project.layout.aggregate_dir)),
             }
-            yield versions.materialization(outcome.recording_id, outcome.result_key, metadata)
+            yield versions.materialization(outcome.recording_id, outcome.version, metadata)
     if left_out:
         raise dg.Failure(
             description=f"{len(left_out)} recordings have no results to report: {', '.join(list(left_out)[:20])}",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from badc_assets.detections.store import read_result_status
 from badc_assets.errors import BadcError
+from badc_assets.files import stable_hash
 from badc_assets.layout import Layout
 from badc_assets.reports.bundle import BundleResult, write_bundle
 from badc_assets.reports.settings import ReportSettings
@@ -14,12 +15,17 @@ from badc_assets.reports.settings import ReportSettings
 
 @dataclass(frozen=True)
 class BundleOutcome:
-    """A written bundle, or the reason why there is none. `result_key` names the results that it is made from."""
+    """A written bundle, or the reason why there is none. `version` names the results and the settings that made it."""
 
     recording_id: str
     bundle: BundleResult | None
-    result_key: str = ""
+    version: str = ""
     reason: str = ""
+
+
+def bundle_version(result_key: str, settings: ReportSettings) -> str:
+    """Changes when a bundle of these results would."""
+    return stable_hash([result_key, settings.bundle_digest])
 
 
 def write_bundles(layout: Layout, recording_ids: Iterable[str], settings: ReportSettings) -> Iterator[BundleOutcome]:
@@ -34,4 +40,4 @@ def write_bundles(layout: Layout, recording_ids: Iterable[str], settings: Report
         except BadcError as error:
             yield BundleOutcome(recording_id, None, reason=error.problem)
         else:
-            yield BundleOutcome(recording_id, bundle, status.key)
+            yield BundleOutcome(recording_id, bundle, bundle_version(status.key, settings))
