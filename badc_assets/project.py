@@ -156,11 +156,19 @@ def _explain(error: ValidationError, model: type[BaseModel], place: str) -> str:
     name = ".".join(([place] if place else []) + path)
     if first["type"] != "extra_forbidden":
         message = first["msg"].removeprefix("Value error, ")
-        return message if isinstance(first.get("ctx", {}).get("error"), _Invalid) else f"{name}: {message}"
-    known: type[BaseModel] = model
-    for part in path[:-1]:
-        known = known.model_fields[part].annotation  # type: ignore[assignment]
-    return f"unknown setting {name!r}{_suggestion(path[-1], known.model_fields)}"
+        has_its_place = not name or isinstance(first.get("ctx", {}).get("error"), _Invalid)
+        return message if has_its_place else f"{name}: {message}"
+    return f"unknown setting {name!r}{_suggestion(path[-1], _fields(model, path[:-1]))}"
+
+
+def _fields(model: type[BaseModel], tables: list[str]) -> Mapping[str, object]:
+    """The settings of the innermost of these nested tables."""
+    for table in tables:
+        inner = model.model_fields[table].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return {}
+        model = inner
+    return model.model_fields
 
 
 def _suggestion(name: str, known: Mapping[str, object]) -> str:

@@ -38,6 +38,8 @@ def test_the_environment_wins_over_the_file(tmp_path):
         ("[detectors.energi]\n", "did you mean 'energy'"),
         ("[detectors.energy]\nthreshhold_db = 3", "unknown setting 'detectors.energy.threshhold_db' .did you mean"),
         ("dataset = [", "not valid TOML"),
+        ('audio = "../elsewhere"', "must be a folder of the dataset"),
+        ('audio = "/somewhere/else"', "must be a folder of the dataset"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(tmp_path, text, says):
@@ -68,3 +70,14 @@ def test_results_can_go_elsewhere(tmp_path):
     layout = load_project({"BADC_DATASET": str(tmp_path / "in"), "BADC_OUTPUT": str(tmp_path / "out")}).layout
     assert layout.catalog.is_relative_to(tmp_path / "out")
     assert layout.source("a.wav") == tmp_path / "in" / "a.wav"
+
+
+def test_a_table_that_is_a_plain_value_in_the_file_is_named(tmp_path):
+    project_file(tmp_path, "chunking = 5")
+    with pytest.raises(BadcError, match="'chunking' is a plain value"):
+        load_project({"BADC_CHUNKING__LENGTH_S": "5"}, tmp_path)
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path):
+    project_file(tmp_path, 'dataset = "from-file"')
+    assert load_project({"BADC_DATASET": "", "BADC_OUTPUT": ""}, tmp_path).dataset == Path("from-file")

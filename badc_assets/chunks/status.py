@@ -77,6 +77,12 @@ def read_status(layout: Layout, recording_id: str) -> ChunkStatus | None:
         return None
 
 
+def is_completed(layout: Layout, recording_id: str) -> bool:
+    """Whether the stored status says `completed`, of whatever audio and settings."""
+    status = read_status(layout, recording_id)
+    return status is not None and status.status == "completed"
+
+
 def lock_file(layout: Layout, recording_id: str) -> Path:
     """Held by whoever writes the chunks of this recording."""
     return layout.locks / "chunks" / f"{recording_id}.lock"

@@ -41,22 +41,10 @@ def recordings_without_bundle(project: Project, instance: dg.DagsterInstance) ->
     """Recordings with results that have no report bundle made from them with the present settings."""
     import dagster as dg
 
-    from badc_assets.detections.store import read_result_status
-    from badc_assets.reports.bundles import bundle_version
+    from badc_assets.reports.bundles import bundles_to_write
 
-    bundled = _data_versions(instance, "report_bundle")
-    analysed = instance.get_materialized_partitions(dg.AssetKey("detections"))
-    results = [read_result_status(project.layout, recording_id) for recording_id in sorted(analysed)]
-    return [
-        result.recording_id
-        for result in results
-        if result is not None
-        and result.is_complete
-        and (
-            bundled.get(result.recording_id) != bundle_version(result.key, project.report)
-            or not project.layout.bundle_database(result.recording_id).is_file()
-        )
-    ]
+    analysed = sorted(instance.get_materialized_partitions(dg.AssetKey("detections")))
+    return bundles_to_write(project.layout, analysed, _data_versions(instance, "report_bundle"), project.report)
 
 
 def _data_versions(instance: dg.DagsterInstance, asset: str) -> dict[str, str]:

@@ -8,9 +8,9 @@ import dagster as dg
 from badc_assets.defs.chunks import bullets
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
-from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema
+from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema, table_schema
 from badc_assets.defs.versions import RecordingVersions
-from badc_assets.detections.schema import DESCRIPTIONS, DETECTION_COLUMNS, JOINED_COLUMNS
+from badc_assets.detections.schema import BADC_TYPES, DESCRIPTIONS, DETECTION_COLUMNS, EFFORT_COLUMNS, JOINED_COLUMNS
 
 GROUP = "reports"
 
@@ -22,6 +22,7 @@ GROUP = "reports"
     group_name=GROUP,
     owners=OWNERS,
     kinds={"duckdb", "csv", "parquet"},
+    metadata=column_schema(BADC_TYPES),
 )
 def report_bundle(
     context: dg.AssetExecutionContext, project: ProjectResource
@@ -87,6 +88,8 @@ def detection_aggregates(project: ProjectResource) -> dg.MaterializeResult:
         data_version=dg.DataVersion(version),
         metadata={
             "dagster/row_count": result.detections,
+            "effort rows": result.effort_rows,
+            "effort columns": dg.MetadataValue.table_schema(table_schema(EFFORT_COLUMNS, DESCRIPTIONS)),
             "recordings": result.recordings,
             "recordings with results": result.recordings_counted,
             "hours analysed": round(result.analysed_ms / 3_600_000, 3),

@@ -17,11 +17,12 @@ def columns_of(row: type) -> dict[str, str]:
     return {name: "int64" if int in (hint, *get_args(hint)) else "string" for name, hint in get_type_hints(row).items()}
 
 
-def column_schema(columns: dict[str, str], descriptions: dict[str, str] | None = None) -> dict[str, dg.TableSchema]:
-    """Asset metadata that shows the columns of its table. `columns` maps names to types."""
+def table_schema(columns: dict[str, str], descriptions: dict[str, str] | None = None) -> dg.TableSchema:
+    """`columns` (name -> type) as Dagster shows them."""
     texts = descriptions or {}
-    return {
-        "dagster/column_schema": dg.TableSchema(
-            [dg.TableColumn(name, kind, description=texts.get(name)) for name, kind in columns.items()]
-        )
-    }
+    return dg.TableSchema([dg.TableColumn(name, kind, description=texts.get(name)) for name, kind in columns.items()])
+
+
+def column_schema(columns: dict[str, str], descriptions: dict[str, str] | None = None) -> dict[str, dg.TableSchema]:
+    """Asset metadata that shows the columns of its table."""
+    return {"dagster/column_schema": table_schema(columns, descriptions)}

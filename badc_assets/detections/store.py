@@ -25,6 +25,7 @@ class ResultStatus:
     `key` is the hash of everything that decides the result (manifest rows, detector, its settings and weights): equal key, equal
     result. `manifest_digest` names the chunks that were analysed. `status` `failed` has its reason in `error`; its effort
     rows are marked failed and there are no detections.
+    `is_partial`: the chunking had not completed, and the project allowed it; `content_key` names the audio.
     `*_bytes` are the sizes of the two files: one that was cut off later does not count as a result.
     """
 
@@ -41,6 +42,8 @@ class ResultStatus:
     seconds: float
     error: str = ""
     best_confidence: float | None = None
+    content_key: str = ""
+    is_partial: bool = False
     detections_bytes: int | None = None
     effort_bytes: int | None = None
 

@@ -12,7 +12,7 @@ from badc_assets.audio.probe import SoundFormat, probe
 from badc_assets.chunks.gate import NotChunked, chunks_for_inference
 from badc_assets.chunks.manifest import Chunk, manifest_digest
 from badc_assets.chunks.settings import ChunkSettings
-from badc_assets.chunks.status import Clock
+from badc_assets.chunks.status import Clock, is_completed
 from badc_assets.detections.store import ResultStatus, read_result_status, write_results
 from badc_assets.detections.tables import Trace, detection_columns, effort_rows, place
 from badc_assets.detectors.protocol import (
@@ -115,6 +115,8 @@ class Engine:
             seconds=round(time.monotonic() - started, 3),
             error=error,
             best_confidence=max((event.confidence for event in events), default=None),
+            content_key=facts.content_key,
+            is_partial=not is_completed(self.layout, facts.recording_id),
         )
         found = Counter(chunk.chunk_id for _, chunk in placed)
         parts = (

@@ -60,14 +60,19 @@ class Evidence:
         return self.results in ("counted", "failed")
 
     def _is_current(self, result: ResultStatus) -> bool:
-        facts, chunking = self.facts, self.chunking
-        return (
-            facts is not None
-            and chunking is not None
-            and chunking.status == "completed"
-            and chunking.content_key == facts.content_key
-            and chunking.manifest_digest == result.manifest_digest
-        )
+        return is_current(self.facts, self.chunking, result)
+
+
+def is_current(facts: RecordingFacts | None, chunking: ChunkStatus | None, result: ResultStatus) -> bool:
+    """Whether results are about the content that the facts name and about the present chunks of it.
+
+    Without completed chunking only results count that were allowed to be made without, from the same content.
+    """
+    if facts is None:
+        return False
+    if chunking is None or chunking.status != "completed":
+        return result.is_partial and result.content_key == facts.content_key
+    return chunking.content_key == facts.content_key and chunking.manifest_digest == result.manifest_digest
 
 
 def read_evidence(layout: Layout, entries: Iterable[CatalogEntry]) -> Iterator[Evidence]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import dagster as dg
 
+from badc_assets.chunks.settings import ChunkSettings
+from badc_assets.recordings.current import require_catalog
+from badc_assets.reports.counting import read_evidence
 from badc_assets_tests.datasets import make_dataset
 from badc_assets_tests.defs.running import PER_RECORDING, failure_text, materialized, run_assets
+from badc_assets_tests.sounds import noise, write_sound
 
 
 def catalogued(tmp_path, instance, **settings):
@@ -86,3 +90,48 @@ def test_partial_chunks_pass_only_when_the_project_allows_it(tmp_path, instance)
     )
     assert not run_assets(strict, instance, ["detections"], [good], checks=False).success
     assert run_assets(dataset.project, instance, ["detections"], [good], checks=False).success
+
+
+def test_partial_results_count_until_the_recording_changes(tmp_path, instance):
+    dataset = catalogued(tmp_path, instance, inference={"allow_partial_chunks": True})
+    good = dataset.recording_ids[0]
+    run_assets(dataset.project, instance, ["recordings", "chunk_manifest", "chunk_status"], [good])
+    dataset.layout.chunk_status(good).unlink()
+    run_assets(dataset.project, instance, ["detections"], [good], checks=False)
+    assert stages(dataset)[good] == "counted"
+    write_sound(dataset.layout.source(f"audio/{good}.wav"), noise(9, seed=5))
+    run_assets(dataset.project, instance, ["recording_catalog"])
+    run_assets(dataset.project, instance, ["recordings"], [good])
+    assert stages(dataset)[good] == "stale"
+
+
+def test_partial_forgives_neither_changed_audio_nor_other_settings(tmp_path, instance):
+    dataset = catalogued(tmp_path, instance, inference={"allow_partial_chunks": True})
+    good = dataset.recording_ids[0]
+    assert run_assets(dataset.project, instance, PER_RECORDING, [good]).success
+    other = dataset.project.model_copy(update={"chunking": ChunkSettings(length_s=1)})
+    assert not run_assets(other, instance, ["detections"], [good], checks=False).success
+    write_sound(dataset.layout.source(f"audio/{good}.wav"), noise(9, seed=5))
+    run_assets(dataset.project, instance, ["recording_catalog"])
+    run_assets(dataset.project, instance, ["recordings"], [good])
+    result = run_assets(dataset.project, instance, ["detections"], [good], checks=False)
+    assert not result.success
+    assert "the audio changed after it was chunked" in str(
+        [e.step_failure_data.user_failure_data.metadata for e in result.all_events if e.is_step_failure]
+    )
+
+
+def test_a_stale_result_gets_no_bundle(tmp_path, instance):
+    dataset = catalogued(tmp_path, instance)
+    good = dataset.recording_ids[0]
+    assert run_assets(dataset.project, instance, PER_RECORDING, [good]).success
+    other = dataset.project.model_copy(update={"chunking": ChunkSettings(length_s=1)})
+    run_assets(other, instance, ["chunk_manifest", "chunk_status"], [good])
+    result = run_assets(other, instance, ["report_bundle"], [good])
+    assert not result.success
+    assert materialized(instance, "report_bundle") == set()
+
+
+def stages(dataset) -> dict[str, str]:
+    entries = require_catalog(dataset.layout).entries
+    return {evidence.entry.recording_id: evidence.results for evidence in read_evidence(dataset.layout, entries)}
