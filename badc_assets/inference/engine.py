@@ -98,6 +98,7 @@ class Engine:
         except BadcError as trouble:
             error = trouble.problem
         except Exception as trouble:
+            # A detector is foreign code: whatever it throws is this recording's trouble, and the others go on.
             logger.exception("detector %s failed on %s", self.detector.info.name, facts.recording_id)
             error = printable(f"the detector failed: {type(trouble).__name__}: {trouble}")
         placed = place(events, chunks)
