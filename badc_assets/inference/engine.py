@@ -138,7 +138,7 @@ class Engine:
         audio_ms = chunks[-1].end_ms if chunks else 0
         if isinstance(self.detector, FileDetector):
             return self.detector.detect(source)
-        blocks = mono_blocks(source, sound, rate_hz, self.settings.block_s)
+        blocks = mono_blocks(source, sound, rate_hz, self.settings.block_s, self.settings.channel)
         if isinstance(self.detector, StreamDetector):
             session = self.detector.open(StreamInfo(facts.recording_id, rate_hz, sound.frames))
             events = [event for block in blocks for event in session.feed(block)]
@@ -181,4 +181,5 @@ def result_key(chunks: Sequence[Chunk], info: DetectorInfo, settings: InferenceS
 def engine_digest(info: DetectorInfo, settings: InferenceSettings) -> str:
     """Hash of everything but the recording that decides a result."""
     detector = [info.name, info.version, info.settings_hash, info.weights_sha256, info.window_ms, info.hop_ms]
-    return stable_hash([ENGINE_VERSION, detector, settings.min_score if info.kind == "window" else None])
+    score_floor = settings.min_score if info.kind == "window" else None
+    return stable_hash([ENGINE_VERSION, detector, score_floor, settings.channel])

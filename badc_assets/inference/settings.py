@@ -1,4 +1,4 @@
-"""How detectors are run. Only `min_score` changes a result, and `allow_partial_chunks` which recordings have one."""
+"""How detectors are run. `min_score` and `channel` change results, `allow_partial_chunks` which recordings have one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ class InferenceSettings(BaseModel):
     block_s: float = Field(10.0, ge=0.1, le=600, description="Seconds of sound read at a time.")
     min_score: float = Field(
         0.1, ge=0, le=1, description="Window scores below this are not stored. Changes results of window detectors."
+    )
+    channel: int | None = Field(
+        None, ge=0, le=63, description="Channel to analyse, from 0. Default: the mean of all. Changes results."
     )
     allow_partial_chunks: bool = Field(
         False, description="Analyse recordings whose chunking has not completed, if they have a manifest."

@@ -19,7 +19,7 @@ from badc_assets.detectors.stub import StubDetector, StubSettings
 from badc_assets.inference.engine import Engine
 from badc_assets.inference.settings import InferenceSettings
 from badc_assets_tests.datasets import fixed_clock, make_dataset
-from badc_assets_tests.sounds import noise, write_sound
+from badc_assets_tests.sounds import noise, with_tone, write_sound
 
 TONE = Label("TONE", "A loud tone")
 
@@ -210,3 +210,41 @@ def test_kill_9_loses_nothing_that_was_finished(tmp_path):
     outcomes = list(engine(dataset, Slow()).run(dataset.recording_ids))
     assert all(outcome.is_complete for outcome in outcomes)
     assert [outcome.recording_id for outcome in outcomes if outcome.was_reused] == finished
+
+
+class TestChannels:
+    """Two channels with the tone in opposite phase, or in one of them."""
+
+    def analysed(self, folder, left, right, **settings):
+        dataset = make_dataset(folder, 0)
+        write_sound(folder / "audio" / "two.wav", np.stack([left, right], axis=1))
+        dataset = type(dataset)(dataset.project, ("two",))
+        dataset.chunk()
+        (outcome,) = run(dataset, EnergyDetector(EnergySettings()), **settings)
+        return outcome
+
+    def test_a_tone_in_one_channel_is_found(self, tmp_path):
+        sound = noise(5)
+        outcome = self.analysed(tmp_path, with_tone(sound, 1, 2, 3000), noise(5, seed=1))
+        assert outcome.is_complete
+        assert outcome.result.detections > 0
+
+    def test_channels_that_cancel_each_other_are_a_failure_and_no_silence(self, tmp_path):
+        sound = with_tone(noise(5), 1, 2, 3000)
+        outcome = self.analysed(tmp_path, sound, -sound)
+        assert not outcome.is_complete
+        assert "cancel each other" in outcome.reason
+
+    def test_one_of_them_can_be_chosen(self, tmp_path):
+        sound = with_tone(noise(5), 1, 2, 3000)
+        outcome = self.analysed(tmp_path, sound, -sound, channel=1)
+        assert outcome.is_complete
+        assert outcome.result.detections > 0
+
+    def test_a_channel_that_is_not_there_is_a_failure(self, tmp_path):
+        outcome = self.analysed(tmp_path, noise(5), noise(5, seed=1), channel=2)
+        assert outcome.reason.startswith("has 2 channels and no channel 2")
+
+    def test_digital_silence_in_two_channels_is_no_failure(self, tmp_path):
+        silence = np.zeros(16_000, np.float32)
+        assert self.analysed(tmp_path, silence, silence).is_complete
