@@ -47,7 +47,7 @@ def test_the_song_meter_day_has_its_times(finished):
         if key.startswith("S4A03895__")
     ]
     starts = [datetime.fromisoformat(f.start_local) for f in facts if f and f.start_local]
-    assert starts == [datetime(2019, 5, 22) + timedelta(minutes=15 * n) for n in range(96)]  # noqa: DTZ001  the recorder's clock
+    assert starts == [datetime(2019, 5, 22) + timedelta(minutes=15 * n) for n in range(96)]
     assert {(f.site, f.site_source, f.time_source, f.start_utc) for f in facts if f} == {
         ("S4A03895", "file name", "file name", None)
     }

@@ -9,8 +9,11 @@ import time
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
 
+from badc_assets.defs.executors import executor_for
 from badc_assets.defs.recovery import mend_dead_runs
+from badc_assets.project import Project
 
 HOLD_THE_SLOT = """
 import pathlib, sys, time
@@ -62,3 +65,19 @@ def test_a_live_run_is_left_alone_and_a_dead_one_is_not(tmp_path, instance):
     assert run.status == dg.DagsterRunStatus.FAILURE
     assert instance.event_log_storage.get_concurrency_info("gpu").claimed_slots == []
     assert mend_dead_runs(instance) == []
+
+
+def test_every_run_begins_with_it(tmp_path, instance):
+    limited(instance)
+    process = holder(instance, tmp_path / "started")
+    process.kill()
+    process.wait()
+    executor = executor_for(Project.model_validate({"dataset": tmp_path}))
+
+    @dg.job(executor_def=executor)
+    def nothing() -> None: ...
+
+    create = executor.executor_creation_fn
+    assert create is not None
+    create(dg.InitExecutorContext(InMemoryJob(nothing), executor, {"retries": {"enabled": {}}}, instance))
+    assert instance.event_log_storage.get_concurrency_info("gpu").claimed_slots == []

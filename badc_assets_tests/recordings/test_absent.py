@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from badc_assets.chunks.status import read_status
+from badc_assets.chunks.verify import changed_chunks
 from badc_assets.detections.store import read_result_status
 from badc_assets.detectors.energy import EnergyDetector, EnergySettings
 from badc_assets.inference.engine import Engine
 from badc_assets.inference.outstanding import Wanted, outstanding
 from badc_assets.inference.settings import InferenceSettings
-from badc_assets.recordings.current import require_catalog
+from badc_assets.recordings.current import catalog_update, require_catalog, update_catalog
 from badc_assets.recordings.facts import read_facts
 from badc_assets.recordings.settings import RecordingSettings
 from badc_assets_tests.datasets import fixed_clock, make_dataset
@@ -58,6 +59,7 @@ def test_dropped_content_keeps_format_chunks_and_results(dataset):
     assert outcomes[dropped].is_complete
     assert outcomes[dropped].was_reused
     assert to_do(dataset).open == set()
+    assert changed_chunks(dataset.layout, dataset.recording_ids, chunks_each=1) == {}
 
 
 def test_dropped_content_with_other_settings_is_left_alone(dataset):
@@ -87,8 +89,6 @@ def test_content_that_came_back_is_work_again(tmp_path):
     assert to_do(dataset).unusable == set(dataset.recording_ids)
     target.write_bytes(content)
     dataset.project.layout.catalog.unlink()
-    from badc_assets.recordings.current import update_catalog
-
     update_catalog(dataset.layout)
     assert to_do(dataset).open == set(dataset.recording_ids)
 
@@ -100,8 +100,6 @@ def test_what_is_quarantined_and_unchanged_is_no_work(tmp_path):
     assert found.open == set()
     assert found.unusable == {dataset.recording_ids[0]}
     write_sound(dataset.layout.source(f"audio/{dataset.recording_ids[0]}.wav"), noise(3))
-    from badc_assets.recordings.current import update_catalog
-
     update_catalog(dataset.layout)
     assert to_do(dataset).open == {dataset.recording_ids[0]}
 
@@ -110,3 +108,14 @@ def test_other_settings_of_recordings_are_work_for_all(tmp_path):
     dataset = make_dataset(tmp_path, 2)
     analyse(dataset)
     assert to_do(dataset, recordings=RecordingSettings(truncated="flag")).open == set(dataset.recording_ids)
+
+
+def test_a_change_that_could_not_be_told_is_found_again(tmp_path):
+    dataset = make_dataset(tmp_path, 1)
+    dataset.examine()
+    write_sound(dataset.layout.source(f"audio/{dataset.recording_ids[0]}.wav"), noise(3))
+    with pytest.raises(KeyboardInterrupt), catalog_update(dataset.layout) as (_, change):
+        assert change.changed == dataset.recording_ids
+        raise KeyboardInterrupt
+    assert update_catalog(dataset.layout)[1].changed == dataset.recording_ids
+    assert update_catalog(dataset.layout)[1].changed == ()

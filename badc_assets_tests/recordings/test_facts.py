@@ -57,7 +57,7 @@ class TestGoodSound:
     def test_a_real_day(self, shared_data: Path):
         layout = Layout(shared_data, shared_data / "recordings" / "S4A03895", shared_data)
         found = [examine(layout, entry, SETTINGS) for entry in catalogued(layout).values()]
-        midnight = datetime(2019, 5, 22)  # noqa: DTZ001 - the recorder's clock
+        midnight = datetime(2019, 5, 22)
         expected = [(midnight + timedelta(minutes=15 * number)).isoformat() for number in range(96)]
         assert [facts.start_local for facts in found] == expected
         assert {facts.site for facts in found} == {"S4A03895"}

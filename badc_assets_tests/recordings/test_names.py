@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from badc_assets.recordings.names import NameFacts, parse_name
 
-EARLIEST = datetime(1900, 1, 1)  # noqa: DTZ001 - names hold the clock of the recorder
+EARLIEST = datetime(1900, 1, 1)
 
 
 @pytest.mark.parametrize(
     ("stem", "site", "start"),
     [
-        ("S4A03895_20190522_000000", "S4A03895", datetime(2019, 5, 22)),  # noqa: DTZ001
-        ("GNWT-114_20230509_094500", "GNWT-114", datetime(2023, 5, 9, 9, 45)),  # noqa: DTZ001
-        ("North_Bay-3_20240229_235959", "North_Bay-3", datetime(2024, 2, 29, 23, 59, 59)),  # noqa: DTZ001
-        ("Étang_20240229_120000", "Étang", datetime(2024, 2, 29, 12)),  # noqa: DTZ001
+        ("S4A03895_20190522_000000", "S4A03895", datetime(2019, 5, 22)),
+        ("GNWT-114_20230509_094500", "GNWT-114", datetime(2023, 5, 9, 9, 45)),
+        ("North_Bay-3_20240229_235959", "North_Bay-3", datetime(2024, 2, 29, 23, 59, 59)),
+        ("Étang_20240229_120000", "Étang", datetime(2024, 2, 29, 12)),
     ],
 )
 def test_plain_names(stem: str, site: str, start: datetime):
