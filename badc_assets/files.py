@@ -100,6 +100,15 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return text.getvalue()
 
 
+SCRATCH = "badc-scratch-"
+"""How folders for what is needed for a moment begin; then come the process that made it and a random part."""
+
+
+def scratch_prefix() -> str:
+    """For `tempfile`: the name says whose the folder is, so that what a killed process left can be removed."""
+    return f"{SCRATCH}{os.getpid()}-"
+
+
 def stable_hash(value: object, *, length: int = 16) -> str:
     """The first `length` hex digits of the sha256 of `value` as canonical JSON; equal values, equal hash."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)

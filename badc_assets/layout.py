@@ -48,6 +48,22 @@ class Layout:
     def effort(self, recording_id: str) -> Path:
         return self.infer_dir(recording_id) / "effort.parquet"
 
+    def raw_events(self, recording_id: str) -> Path:
+        """What the detector found before the rules of the project left some of it out; absent where they leave out nothing."""
+        return self.infer_dir(recording_id) / "raw_events.parquet"
+
+    def kept_outputs(self, recording_id: str) -> Path:
+        """What detectors that are programs wrote themselves."""
+        return self.infer_dir(recording_id) / "outputs"
+
+    def journal_dir(self, recording_id: str) -> Path:
+        """Chunks that are analysed, of a recording that is not finished."""
+        return self.output / "artifacts/journal" / recording_id
+
+    @property
+    def telemetry_dir(self) -> Path:
+        return self.output / "artifacts/telemetry/infer"
+
     @property
     def aggregate_dir(self) -> Path:
         """Dataset-wide tables, and BADC's report files per recording."""

@@ -9,16 +9,21 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from badc_assets.chunks.settings import ChunkSettings
+from badc_assets.chunks.status import Clock
+from badc_assets.detections.rules import DetectionRules
 from badc_assets.detectors.protocol import Detector, DetectorInfo
 from badc_assets.detectors.registry import DETECTORS, make_detector
 from badc_assets.errors import BadcError
+from badc_assets.inference.engine import Engine
+from badc_assets.inference.opening import Wanted
+from badc_assets.inference.run_log import TelemetryRunLog
 from badc_assets.inference.settings import InferenceSettings
 from badc_assets.layout import Layout
 from badc_assets.recordings.settings import RecordingSettings
@@ -27,7 +32,14 @@ from badc_assets.reports.settings import ReportSettings
 PROJECT_FILE = "badc.toml"
 PREFIX = "BADC_"
 OTHER_VARIABLES = frozenset(
-    {"BADC_PROJECT", "BADC_TEST_DATA", "BADC_SCREENSHOTS", "BADC_DATA_CONFIG", "BADC_DISABLE_DATALAD"}
+    {
+        "BADC_PROJECT",
+        "BADC_TEST_DATA",
+        "BADC_SCREENSHOTS",
+        "BADC_DATA_CONFIG",
+        "BADC_DISABLE_DATALAD",
+        "BADC_HAWKEARS_PYTHON",
+    }
 )
 """Environment variables with our prefix that are not settings of a project."""
 
@@ -49,6 +61,7 @@ class Project(BaseModel):
     recordings: RecordingSettings = RecordingSettings()
     chunking: ChunkSettings = ChunkSettings()  # pyright: ignore[reportCallIssue]
     inference: InferenceSettings = InferenceSettings()  # pyright: ignore[reportCallIssue]
+    detections: DetectionRules = DetectionRules()  # pyright: ignore[reportCallIssue]
     report: ReportSettings = ReportSettings()  # pyright: ignore[reportCallIssue]
     detectors: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="A table of settings per detector, such as [detectors.energy]."
@@ -94,6 +107,26 @@ class Project(BaseModel):
     @property
     def detector_info(self) -> DetectorInfo:
         return self.make_detector().info
+
+    def make_engine(self, clock: Clock, run_id: str, *, say: Callable[[str], None], log: Path | None = None) -> Engine:
+        """The engine with the chosen detector. `log` is the telemetry's place, by default named by the run."""
+        log = log or self.layout.telemetry_dir / f"{run_id}.jsonl"
+        return Engine(
+            self.layout,
+            self.make_detector(),
+            self.chunking,
+            self.inference,
+            clock,
+            run_id,
+            self.detections,
+            log=TelemetryRunLog(log, self.detector, self.layout),
+            say=say,
+        )
+
+    @property
+    def wanted_results(self) -> Wanted:
+        """What results must have been made with to be those of this project."""
+        return Wanted(self.chunking, self.inference, self.detector_info, self.detections)
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -20,9 +20,9 @@ class Cost:
     runs: int
 
 
-def cost_of(task: str, *arguments: str, runs: int = 3) -> Cost:
-    """The cost of `python -m benchmarks.tasks TASK ARGUMENTS`, by the kernel's accounting of the whole process."""
-    samples = [_run([sys.executable, "-m", "benchmarks.tasks", task, *arguments]) for _ in range(runs)]
+def cost_of(task: str, *arguments: str, runs: int = 3, module: str = "benchmarks.tasks") -> Cost:
+    """The cost of `python -m MODULE TASK ARGUMENTS`, by the kernel's accounting of the process and its children."""
+    samples = [_run([sys.executable, "-m", module, task, *arguments]) for _ in range(runs)]
     cpu, wall, peak = zip(*samples, strict=True)
     return Cost(statistics.median(cpu), statistics.median(wall), max(peak), runs)
 

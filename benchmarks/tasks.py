@@ -71,14 +71,11 @@ def cut_files(path: str, output: str) -> None:
 def detect(dataset: str, output: str) -> None:
     """Everything up to detections and their checks, with the default detector."""
     from badc_assets.detections.verify import results_problems
-    from badc_assets.inference.engine import Engine
     from badc_assets.recordings.current import require_catalog
 
     chunk(dataset, output)
     project = _project(dataset, output)
-    engine = Engine(
-        project.layout, project.make_detector(), project.chunking, project.inference, lambda: datetime.now(UTC), "bench"
-    )
+    engine = project.make_engine(lambda: datetime.now(UTC), "bench", say=print)
     ids = require_catalog(project.layout).all_ids
     for outcome in engine.run(ids):
         assert outcome.is_complete, outcome

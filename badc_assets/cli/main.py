@@ -9,7 +9,15 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from badc_assets.cli import project_commands, run_commands, sample_commands
+from badc_assets.cli import (
+    detector_commands,
+    device_commands,
+    infer_commands,
+    infer_run,
+    project_commands,
+    run_commands,
+    sample_commands,
+)
 from badc_assets.errors import BadcError
 
 app = typer.Typer(
@@ -22,6 +30,10 @@ app = typer.Typer(
 project_commands.add_to(app)
 run_commands.add_to(app)
 sample_commands.add_to(app)
+detector_commands.add_to(app)
+device_commands.add_to(app)
+infer_commands.add_to(app)
+infer_run.add_to(infer_commands.infer_app)
 
 
 @app.command()

@@ -24,12 +24,11 @@ def work_to_do(project: Project, instance: dg.DagsterInstance) -> Work:
     """What the files leave open, and what is done of which Dagster does not know."""
     import dagster as dg
 
-    from badc_assets.inference.outstanding import Wanted, outstanding
+    from badc_assets.inference.outstanding import outstanding
     from badc_assets.recordings.current import require_catalog
 
     entries = require_catalog(project.layout).entries
-    wanted = Wanted(project.recordings, project.chunking, project.inference, project.detector_info)
-    found = outstanding(project.layout, entries, wanted)
+    found = outstanding(project.layout, entries, project.recordings, project.wanted_results)
     present = {entry.recording_id for entry in entries if entry.state != "vanished"}
     analysed = instance.get_materialized_partitions(dg.AssetKey("detections"))
     examined = instance.get_materialized_partitions(dg.AssetKey("recordings"))

@@ -1,4 +1,4 @@
-"""`badc config`, `badc status`, `badc detectors`: what is set, and how far the work is."""
+"""`badc config`, `badc status`: what is set, and how far the work is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands of this file."""
     app.command()(config)
     app.command()(status)
-    app.command()(detectors)
 
 
 def config() -> None:
@@ -55,13 +54,3 @@ def status() -> None:
     console.print(table)
     for recording_id, reason in progress.broken.items():
         console.print(f"{recording_id}: {reason}", highlight=False, markup=False, soft_wrap=True)
-
-
-def detectors() -> None:
-    """List the detectors."""
-    from badc_assets.detectors.registry import DETECTORS
-
-    table = Table("detector", "what it does")
-    for name, entry in DETECTORS.items():
-        table.add_row(name, entry.summary)
-    Console().print(table)

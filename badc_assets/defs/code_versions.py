@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
+from badc_assets.errors import BadcError
 from badc_assets.files import stable_hash
-from badc_assets.inference.engine import engine_digest
+from badc_assets.inference.keys import engine_digest
 from badc_assets.project import Project
 
 
@@ -17,11 +18,19 @@ def code_versions(project: Project) -> dict[str, str]:
         "recordings": _version(1, project.recordings),
         "chunk_manifest": chunking,
         "chunk_status": chunking,
-        "detections": _version(1, engine_digest(project.detector_info, project.inference)),
+        "detections": _version(1, _detections_digest(project)),
         "report_bundle": _version(1, project.report.bundle_digest),
         "detection_aggregates": _version(1, project.report.database_digest),
         "dataset_report": _version(1, project.report.page_digest),
     }
+
+
+def _detections_digest(project: Project) -> str:
+    """Without its model a detector cannot say what it would do. The page has to open all the same: the run then says why."""
+    try:
+        return engine_digest(project.detector_info, project.inference, project.detections)
+    except BadcError as error:
+        return f"unavailable: {error}"
 
 
 def _version(number: int, settings: BaseModel | str) -> str:

@@ -1,6 +1,6 @@
 """What was found in each recording."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -11,7 +11,8 @@ from badc_assets.defs.partitions import recordings_partitions
 from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.detections.schema import DESCRIPTIONS, DETECTION_COLUMNS
-from badc_assets.inference.engine import DetectionOutcome, Engine
+from badc_assets.inference.outcome import DetectionOutcome
+from badc_assets.inference.usage import GpuUsage
 from badc_assets.project import Project
 
 GROUP = "detections"
@@ -38,20 +39,14 @@ def detections(
     """
     with problems_as_failures():
         versions = RecordingVersions.begin(context, "detections")
-        engine = Engine(
-            project.layout,
-            project.make_detector(),
-            project.chunking,
-            project.inference,
-            clock=lambda: datetime.now(UTC),
-            run_id=context.run_id,
-        )
+        engine = project.make_engine(lambda: datetime.now(UTC), context.run_id, say=context.log.info)
         left_out: dict[str, str] = {}
         for outcome in engine.run(context.partition_keys):
             if outcome.result is not None and outcome.is_complete:
                 yield versions.materialization(outcome.recording_id, outcome.result.key, _metadata(project, outcome))
             elif not outcome.is_orphan:
                 left_out[outcome.recording_id] = outcome.reason
+        yield from _use_of_gpus(engine.log.usage())
     if left_out:
         # The check step does not run after a failed step, and the finished recordings deserve their checks.
         for result in _check_results(project, context.partition_keys):
@@ -118,18 +113,49 @@ def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
 
 
 def _metadata(project: Project, outcome: DetectionOutcome) -> dict[str, dg.MetadataValue | int | float | str | bool]:
+    """Numbers become curves over the recordings on the page of the asset."""
     result = outcome.result
     assert result is not None
     seconds = max(result.seconds, 0.001)
+    optional = {
+        "best confidence": result.best_confidence,
+        "GPU energy (Wh)": result.gpu_energy_wh,
+        "GPU memory, peak (MiB)": result.gpu_peak_memory_mb,
+    }
     return {
         "dagster/row_count": result.detections,
         "file": dg.MetadataValue.path(str(project.layout.detections(outcome.recording_id))),
         "audio minutes": round(result.audio_ms / 60_000, 3),
         "detector": result.model_version,
+        "device": " ".join(word for word in (result.device, result.precision) if word),
         "times faster than real time": round(result.audio_ms / 1000 / seconds, 1),
+        "waited for sound (s)": result.waited_s,
+        "GPU hours": round(result.gpu_seconds / 3600, 6),
         "unchanged": outcome.was_reused,
-        **({"best confidence": round(result.best_confidence, 4)} if result.best_confidence is not None else {}),
+        **{name: round(value, 4) for name, value in optional.items() if value is not None},
     }
+
+
+def _use_of_gpus(usage: Mapping[str, GpuUsage]) -> Iterator[dg.AssetObservation]:
+    """What the GPUs of the run did, with a picture; nothing where none was used."""
+    from badc_assets.inference.usage_plot import usage_picture
+
+    if not usage:
+        return
+    figures = {
+        f"{worker}: {name}": value
+        for worker, use in usage.items()
+        for name, value in (
+            ("hours", round(use.seconds / 3600, 4)),
+            ("mean utilisation (%)", use.mean_utilisation),
+            ("peak memory (MiB)", use.peak_memory_mb),
+            ("mean power (W)", use.mean_power_w),
+            ("energy (Wh)", use.energy_wh),
+        )
+        if value is not None
+    }
+    picture = dg.MetadataValue.md(f"![use of the GPUs](data:image/png;base64,{usage_picture(usage)})")
+    yield dg.AssetObservation("detections", metadata={**figures, "use of the GPUs": picture})
 
 
 def _failure(left_out: dict[str, str], total: int) -> dg.Failure:

@@ -25,7 +25,7 @@ BADC_COLUMNS = tuple(BADC_TYPES)
 OUR_COLUMNS = {
     "low_hz": "double", "high_hz": "double", "peak_hz": "double", "snr_db": "double", "detector": "string",
     "detector_version": "string", "settings_hash": "string", "weights_sha256": "string", "content_key": "string",
-    "run_id": "string",
+    "run_id": "string", "note": "string",
 }  # fmt: skip
 
 DETECTION_COLUMNS = BADC_TYPES | OUR_COLUMNS
@@ -39,12 +39,19 @@ JOINED_COLUMNS = {"site": "string", "start_utc": "string"}
 EFFORT_COLUMNS = {
     "recording_id": "string", "chunk_id": "string", "chunk_start_ms": "int64", "chunk_end_ms": "int64",
     "effort_ms": "int64", "status": "string", "detections": "int64", "error": "string", "detector": "string",
-    "model_version": "string", "chunk_sha256": "string", "run_id": "string",
+    "model_version": "string", "chunk_sha256": "string", "run_id": "string", "device": "string", "precision": "string",
+    "attempts": "int64",
 }  # fmt: skip
 """One row per chunk. `effort_ms` is the part of the chunk that no earlier chunk covered, so that sums never count time twice.
 
 `status`: `ok` (something found), `empty` (analysed, nothing found), `failed` (not analysed; `error` says why), `stub`.
 """
+
+RAW_COLUMNS = {
+    "start_ms": "int64", "end_ms": "int64", "label_code": "string", "label_name": "string", "confidence": "double",
+    "low_hz": "double", "high_hz": "double", "peak_hz": "double", "snr_db": "double", "note": "string",
+}  # fmt: skip
+"""What a detector found, before thresholds and lists; times from the start of the recording."""
 
 DESCRIPTIONS = {
     "timestamp_ms": "start, from the start of the chunk",
@@ -58,6 +65,10 @@ DESCRIPTIONS = {
     "settings_hash": "changes with every setting of the detector that changes results",
     "content_key": "the content of the recording when it was analysed",
     "run_id": "the Dagster run that made the row",
+    "note": "`tail`: the window was moved to end with the recording; `padded`: it was filled up with zeros",
+    "device": "what the detector ran on",
+    "precision": "in which it calculated, where it has a choice",
+    "attempts": "how often the chunk was tried",
     "effort_ms": "the part of the chunk that no earlier chunk covered",
 }
 
@@ -70,6 +81,11 @@ def detection_schema() -> pa.Schema:
 def effort_schema() -> pa.Schema:
     """The Arrow schema of `effort.parquet`."""
     return _schema(EFFORT_COLUMNS)
+
+
+def raw_schema() -> pa.Schema:
+    """The Arrow schema of `raw_events.parquet`."""
+    return _schema(RAW_COLUMNS)
 
 
 def _schema(columns: dict[str, str]) -> pa.Schema:

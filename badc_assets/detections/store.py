@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from badc_assets.detections.schema import detection_schema, effort_schema
+from badc_assets.detections.schema import detection_schema, effort_schema, raw_schema
 from badc_assets.detections.tables import Columns, Row
 from badc_assets.errors import BadcError
 from badc_assets.files import atomic_path, remove, sync
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ResultStatus:
-    """What the two Parquet files of a recording hold. Written last, so its presence proves that they are whole.
+    """What the Parquet files of a recording hold. Written last, so its presence proves that they are whole.
 
     `key` is the hash of everything that decides the result (manifest rows, detector, its settings and weights): equal key, equal
     result. `manifest_digest` names the chunks that were analysed. `status` `failed` has its reason in `error`; its effort
     rows are marked failed and there are no detections.
     `is_partial`: the chunking had not completed, and the project allowed it; `content_key` names the audio.
     `*_bytes` are the sizes of the two files: one that was cut off later does not count as a result.
+    `failed_chunks` of a failed recording have no results, the others do. `raw_key` is the hash of what decided what the detector
+    found, `rules_digest` that of the rules that left some of it out (empty: everything is a detection); `key` is of both.
+    `seconds` is the time that the detector took, `waited_s` what it waited for sound beside that; `gpu_seconds` the part on GPUs.
     """
 
     recording_id: str
@@ -46,6 +50,15 @@ class ResultStatus:
     is_partial: bool = False
     detections_bytes: int | None = None
     effort_bytes: int | None = None
+    failed_chunks: int = 0
+    raw_key: str = ""
+    rules_digest: str = ""
+    device: str = ""
+    precision: str = ""
+    waited_s: float = 0.0
+    gpu_seconds: float = 0.0
+    gpu_energy_wh: float | None = None
+    gpu_peak_memory_mb: float | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -57,12 +70,17 @@ def status_path(layout: Layout, recording_id: str) -> Path:
 
 
 def write_results(
-    layout: Layout, status: ResultStatus, detections: Iterable[Columns], effort: Sequence[Row]
+    layout: Layout,
+    status: ResultStatus,
+    detections: Iterable[Columns],
+    effort: Sequence[Row],
+    raw: Iterable[pa.Table] | None = None,
 ) -> ResultStatus:
     """Replace the results of a recording, in one step for a reader: a crash in between leaves no status that lies.
 
-    All three files are complete on disk before the first old one goes, so a full disk costs nothing that was there.
-    `detections` come in parts of any size. Returns the status with the sizes of the files, as it was stored.
+    All files are complete on disk before the first old one goes, so a full disk costs nothing that was there.
+    `detections` come in parts of any size. `raw` is what the detector found where that is more than the detections.
+    Returns the status with the sizes of the files, as it was stored.
     """
     import pyarrow as pa
 
@@ -71,7 +89,11 @@ def write_results(
         with (
             atomic_path(layout.detections(status.recording_id)) as detections_file,
             atomic_path(layout.effort(status.recording_id)) as effort_file,
+            ExitStack() as stack,
         ):
+            if raw is not None:
+                raw_file = stack.enter_context(atomic_path(layout.raw_events(status.recording_id)))
+                _write_table(raw_file, raw, raw_schema())
             schema = detection_schema()
             _write_table(detections_file, (pa.Table.from_pydict(part, schema) for part in detections), schema)
             _write_table(effort_file, [pa.Table.from_pylist(list(effort), effort_schema())], effort_schema())
@@ -82,6 +104,8 @@ def write_results(
             for file in (detections_file, effort_file, new_status):
                 sync(file)
             remove(old_status)
+            if raw is None:
+                remove(layout.raw_events(status.recording_id))
         return stored
 
 

@@ -24,6 +24,16 @@ class Trace:
     run_id: str
 
 
+@dataclass(frozen=True)
+class Analysed:
+    """How the analysis of one chunk went. `error` is empty when it succeeded."""
+
+    error: str = ""
+    device: str = ""
+    precision: str = ""
+    attempts: int = 1
+
+
 def place(events: Sequence[Event], chunks: Sequence[Chunk]) -> list[Placed]:
     """Each event with its chunk, sorted by start, end and label.
 
@@ -69,16 +79,20 @@ def detection_columns(facts: RecordingFacts, placed: Sequence[Placed], trace: Tr
         "high_hz": [event.high_hz for event, _ in placed],
         "peak_hz": [event.peak_hz for event, _ in placed],
         "snr_db": [event.snr_db for event, _ in placed],
+        "note": [event.note for event, _ in placed],
     }
 
 
-def effort_rows(chunks: Sequence[Chunk], found: Mapping[str, int], trace: Trace, *, error: str = "") -> list[Row]:
-    """One row per chunk, in order. `found` counts the detections by chunk id. `error` marks all as not analysed."""
+def effort_rows(
+    chunks: Sequence[Chunk], found: Mapping[str, int], trace: Trace, analysed: Mapping[str, Analysed]
+) -> list[Row]:
+    """One row per chunk, in order. `found` counts the detections by chunk id, `analysed` says how each chunk went."""
     rows: list[Row] = []
     covered_to_ms = 0
     for chunk in chunks:
         effort_ms = chunk.end_ms - max(chunk.start_ms, covered_to_ms)
         covered_to_ms = chunk.end_ms
+        how = analysed[chunk.chunk_id]
         rows.append(
             {
                 "recording_id": chunk.recording_id,
@@ -86,22 +100,26 @@ def effort_rows(chunks: Sequence[Chunk], found: Mapping[str, int], trace: Trace,
                 "chunk_start_ms": chunk.start_ms,
                 "chunk_end_ms": chunk.end_ms,
                 "effort_ms": effort_ms,
-                "status": _chunk_status(found.get(chunk.chunk_id, 0), trace.detector, error),
+                "status": chunk_status(found.get(chunk.chunk_id, 0), how.error, is_stub=trace.detector.is_stub),
                 "detections": found.get(chunk.chunk_id, 0),
-                "error": error or None,
+                "error": how.error or None,
                 "detector": trace.detector.name,
                 "model_version": trace.detector.model_version,
                 "chunk_sha256": chunk.sha256,
                 "run_id": trace.run_id,
+                "device": how.device,
+                "precision": how.precision,
+                "attempts": how.attempts,
             }
         )
     return rows
 
 
-def _chunk_status(detections: int, detector: DetectorInfo, error: str) -> str:
+def chunk_status(detections: int, error: str, *, is_stub: bool) -> str:
+    """The word for a chunk in the effort table."""
     if error:
         return "failed"
-    if detector.is_stub:
+    if is_stub:
         return "stub"
     return "ok" if detections else "empty"
 

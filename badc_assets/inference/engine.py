@@ -1,45 +1,48 @@
-"""Run a detector over recordings: gate, reuse, detect, write. One recording's trouble never stops the others."""
+"""Run a detector over recordings: gate, reuse, analyse, write. One recording's trouble never stops the others.
+
+Every chunk that is done is in its recording's journal before the next begins, written by the worker that did it. So
+whatever is killed, and when, the next run goes on from there. The recording's tables are made from the journal at its end.
+"""
 
 from __future__ import annotations
 
 import logging
-import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import count
 
-from badc_assets.audio.probe import SoundFormat, probe
-from badc_assets.chunks.gate import NotChunked, chunks_for_inference
-from badc_assets.chunks.manifest import Chunk, manifest_digest
 from badc_assets.chunks.settings import ChunkSettings
-from badc_assets.chunks.status import Clock, is_completed
-from badc_assets.detections.store import ResultStatus, read_result_status, write_results
-from badc_assets.detections.tables import Trace, detection_columns, effort_rows, place
-from badc_assets.detectors.protocol import (
-    Detector,
-    DetectorInfo,
-    Event,
-    FileDetector,
-    StreamDetector,
-    StreamInfo,
-    WindowDetector,
+from badc_assets.chunks.status import Clock
+from badc_assets.detections.rules import DetectionRules
+from badc_assets.detections.tables import Trace
+from badc_assets.detectors.protocol import Detector
+from badc_assets.errors import BadcError
+from badc_assets.files import PlaceTaken, exclusive
+from badc_assets.inference.closing import Closing
+from badc_assets.inference.journal import ChunkRecord, JournalWriter, journal_file
+from badc_assets.inference.opening import (
+    OpenRecording,
+    OtherRules,
+    Wanted,
+    divided,
+    open_recording,
+    sees_whole_recordings,
 )
-from badc_assets.errors import BadcError, printable
-from badc_assets.files import PlaceTaken, exclusive, stable_hash
+from badc_assets.inference.outcome import DetectionOutcome
+from badc_assets.inference.places import Places, WorkPlaces
+from badc_assets.inference.run_log import NoLog, RunLog
 from badc_assets.inference.settings import InferenceSettings
-from badc_assets.inference.sound import mono_blocks
-from badc_assets.inference.windows import cut_windows, score_windows, scores_to_events
+from badc_assets.inference.work import ChunkDone, Died, Fatal, Message, Task, TaskDone
+from badc_assets.inference.worker_pool import WorkerPool
 from badc_assets.layout import Layout
-from badc_assets.recordings.facts import has_changed, missing_facts_reason, read_facts
-from badc_assets.recordings.model import RecordingFacts
-
-ENGINE_VERSION = "1"
-"""Part of every result key: raise it when the engine would give other results for the same detector."""
-
-ROWS_AT_A_TIME = 20_000
-"""Detections that are turned into a table at once: memory for a busy day must not grow with its rows' text."""
 
 logger = logging.getLogger(__name__)
+
+POLL_S = 0.5
+CRASHES_COUNT_AS = 5
+"""How many failed chunks a dead or hung worker stands for: each costs a start and perhaps a time limit."""
 
 
 @dataclass(frozen=True)
@@ -52,134 +55,219 @@ class Engine:
     settings: InferenceSettings
     clock: Clock
     run_id: str
+    rules: DetectionRules = field(default_factory=DetectionRules)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    places: Places = field(default_factory=WorkPlaces)
+    log: RunLog = field(default_factory=NoLog)
+    say: Callable[[str], None] = logger.info
 
     def run(self, recording_ids: Iterable[str]) -> Iterator[DetectionOutcome]:
-        """Analyse the recordings one after another; yields what became of each, in order, as soon as it is known.
+        """Analyse the recordings; yields what became of each as soon as it is known, in whatever order.
 
-        What is wrong with a recording is in its outcome. Raises BadcError when results cannot be written (full disk).
+        What is wrong with a recording is in its outcome. Raises BadcError when results cannot be written (full disk), or when
+        the detector cannot be used at all; what was finished until then is kept.
         """
-        for recording_id in recording_ids:
-            lock = self.layout.locks / "infer" / f"{recording_id}.lock"
-            with exclusive(lock):
-                try:
-                    outcome = self._outcome(recording_id)
-                except PlaceTaken as error:
-                    outcome = DetectionOutcome(recording_id, None, refused=str(error))
-            yield outcome
+        with ExitStack() as stack:
+            yield from _Run(self, stack).outcomes(recording_ids)
 
-    def _outcome(self, recording_id: str) -> DetectionOutcome:
-        facts = read_facts(self.layout, recording_id)
-        if facts is None:
-            return DetectionOutcome(recording_id, None, refused=missing_facts_reason(self.layout, recording_id))
+
+class _Run:
+    """One call of `Engine.run`: recordings that are open, tasks that wait, and the workers."""
+
+    def __init__(self, engine: Engine, stack: ExitStack) -> None:
+        self._engine = engine
+        self._stack = stack
+        self._wanted = Wanted(engine.chunking, engine.settings, engine.detector.info, engine.rules)
+        self._pool: WorkerPool | None = None
+        self._closing: Closing | None = None
+        self._locks: dict[str, ExitStack] = {}
+        self._open: dict[str, OpenRecording] = {}
+        self._by_task: dict[int, OpenRecording] = {}
+        self._waiting: deque[Task] = deque()
+        self._numbers = count()
+        self._failed = 0
+        self._succeeded = 0
+        self._last_error = ""
+
+    def outcomes(self, recording_ids: Iterable[str]) -> Iterator[DetectionOutcome]:
+        pending = deque(recording_ids)
+        busy: deque[str] = deque()
+        while pending or busy or self._open:
+            yield from self._fill(pending, busy)
+            if self._pool is not None and self._pool.is_busy:
+                for worker, message in self._pool.messages(POLL_S):
+                    self._engine.log.heard(worker.place, message, self._recording_of(message))
+                    yield from self._handle(message)
+                    if self._is_hopeless:
+                        yield from self._given_up([*pending, *busy])
+                        return
+
+    @property
+    def _is_hopeless(self) -> bool:
+        return not self._succeeded and self._failed >= self._engine.settings.stop_after_failures
+
+    def _fill(self, pending: deque[str], busy: deque[str]) -> Iterator[DetectionOutcome]:
+        """Open recordings and hand out their tasks while workers have room."""
+        while self._pool is None or self._pool.has_room:
+            if self._waiting:
+                self._start_pool().give(self._waiting.popleft())
+            elif pending:
+                yield from self._begin(pending.popleft(), busy, wait=False)
+            elif busy and not self._open:
+                # Nothing of ours is held now, so waiting for another run cannot lock up both.
+                yield from self._begin(busy.popleft(), busy, wait=True)
+            else:
+                return
+
+    def _begin(self, recording_id: str, busy: deque[str], *, wait: bool) -> Iterator[DetectionOutcome]:
+        lock = self._engine.layout.locks / "infer" / f"{recording_id}.lock"
+        held = ExitStack()
+        if not held.enter_context(exclusive(lock, wait=wait)):
+            busy.append(recording_id)
+            return
+        with held:
+            outcome = self._opened(recording_id)
+            if outcome is None:
+                self._locks[recording_id] = self._stack.enter_context(held.pop_all())
+            else:
+                yield outcome
+                return
+        if not self._open[recording_id].tasks:
+            yield self._finish(self._open[recording_id])
+
+    def _opened(self, recording_id: str) -> DetectionOutcome | None:
+        """The outcome of a recording that needs no worker; None when it was opened and its tasks wait."""
         try:
-            chunks = chunks_for_inference(
-                self.layout, recording_id, self.chunking, allow_partial=self.settings.allow_partial_chunks
+            found = open_recording(self._engine.layout, recording_id, self._wanted)
+            if isinstance(found, OtherRules):
+                stored = self._close_with().choose_again(found)
+                return DetectionOutcome(recording_id, stored, is_orphan=found.facts.is_vanished)
+        except PlaceTaken as error:
+            return DetectionOutcome(recording_id, None, refused=str(error))
+        if isinstance(found, DetectionOutcome):
+            return found
+        self._open[recording_id] = found
+        if not found.error:
+            for todo in divided(found, self._engine.detector.info):
+                self._add_task(found, todo)
+        return None
+
+    def _add_task(self, recording: OpenRecording, todo: tuple[int, ...], *, is_careful: bool = False) -> None:
+        assert recording.sound is not None
+        layout, facts = self._engine.layout, recording.facts
+        task = Task(
+            number=next(self._numbers),
+            recording_id=recording.recording_id,
+            source=layout.source(facts.audio_path),
+            sound=recording.sound,
+            chunks=recording.chunks,
+            todo=todo,
+            journal=journal_file(layout.journal_dir(recording.recording_id), recording.keys.raw, todo[0]),
+            keep_in=layout.kept_outputs(recording.recording_id),
+            start_local=facts.start_local,
+            attempts=dict(recording.attempts),
+            is_careful=is_careful,
+        )
+        recording.tasks.add(task.number)
+        self._by_task[task.number] = recording
+        (self._waiting.appendleft if is_careful else self._waiting.append)(task)
+
+    def _start_pool(self) -> WorkerPool:
+        if self._pool is None:
+            engine = self._engine
+            places = self._stack.enter_context(
+                engine.places.taken(engine.detector.info, engine.settings, engine.run_id, engine.say)
             )
-        except NotChunked as closed:
-            return DetectionOutcome(recording_id, None, refused=closed.problem, is_orphan=facts.is_vanished)
-        key = result_key(chunks, self.detector.info, self.settings)
-        stored = read_result_status(self.layout, recording_id)
-        if stored is not None and stored.is_complete and stored.key == key:
-            return DetectionOutcome(recording_id, stored, was_reused=True, is_orphan=facts.is_vanished)
-        if facts.is_absent:
-            return DetectionOutcome(recording_id, None, refused=facts.reason, is_orphan=facts.is_vanished)
-        return DetectionOutcome(recording_id, self._analyse(facts, chunks, key))
+            self._stack.enter_context(engine.log.opened(places))
+            self._pool = self._stack.enter_context(WorkerPool(engine.detector, engine.settings, places))
+        return self._pool
 
-    def _analyse(self, facts: RecordingFacts, chunks: Sequence[Chunk], key: str) -> ResultStatus:
-        started = time.monotonic()
-        trace = Trace(self.detector.info, self.run_id)
-        error = ""
-        events: Sequence[Event] = ()
+    def _recording_of(self, message: Message) -> str:
+        number = getattr(message, "task", None)
+        return self._by_task[number].recording_id if number in self._by_task else ""
+
+    def _handle(self, message: Message) -> Iterator[DetectionOutcome]:
+        if isinstance(message, Fatal):
+            raise BadcError(message.subject, message.problem, message.remedy)
+        if isinstance(message, ChunkDone):
+            self._by_task[message.task].done.add(message.chunk_id)
+            self._count(message)
+        elif isinstance(message, TaskDone):
+            recording = self._by_task[message.task]
+            recording.waited_s += message.waited_s
+            yield from self._task_ended(recording, message.task)
+        elif isinstance(message, Died):
+            yield from self._replace(message)
+
+    def _count(self, message: ChunkDone) -> None:
+        if not message.error:
+            self._succeeded += 1
+        elif message.is_detectors_fault:
+            self._failed += 1
+            self._last_error = message.error
+
+    def _task_ended(self, recording: OpenRecording, number: int) -> Iterator[DetectionOutcome]:
+        recording.tasks.discard(number)
+        del self._by_task[number]
+        if not recording.tasks:
+            yield self._finish(recording)
+
+    def _replace(self, died: Died) -> Iterator[DetectionOutcome]:
+        """A worker was lost. What it had in hand has failed once; the rest goes to another."""
+        if died.was_loading:
+            name = self._engine.detector.info.name
+            raise BadcError(f"detector {name}", f"cannot be loaded: {died.reason}", "the log may say more")
+        self._failed += CRASHES_COUNT_AS
+        self._last_error = died.reason
+        in_hand = dict.fromkeys(died.working_on)
+        for task in died.tasks:
+            recording = self._by_task[task.number]
+            left = [p for p in task.todo if task.chunks[p].chunk_id not in recording.done]
+            blamed = [p for p in left if (task.number, task.chunks[p].chunk_id) in in_hand]
+            if not in_hand:
+                blamed = left[:1]  # it died while it read sound
+            for position in blamed:
+                chunk_id = task.chunks[position].chunk_id
+                recording.attempts[chunk_id] = recording.attempts.get(chunk_id, 0) + 1
+            left = self._without_hopeless(recording, task, left, died.reason)
+            if left:
+                self._add_task(recording, tuple(left), is_careful=True)
+            yield from self._task_ended(recording, task.number)
+
+    def _without_hopeless(self, recording: OpenRecording, task: Task, left: list[int], reason: str) -> list[int]:
+        """The chunks to try again; those that took down their worker too often are recorded as failed."""
+        most = self._engine.settings.max_retries
+        hopeless = [p for p in left if recording.attempts.get(task.chunks[p].chunk_id, 0) > most]
+        if hopeless and sees_whole_recordings(self._engine.detector.info):
+            hopeless = left
+        if hopeless:
+            with JournalWriter(task.journal) as journal:
+                journal.append(ChunkRecord(task.chunks[p].chunk_id, error=reason, attempts=most + 1) for p in hopeless)
+            recording.done.update(task.chunks[p].chunk_id for p in hopeless)
+        return [position for position in left if position not in hopeless]
+
+    def _finish(self, recording: OpenRecording) -> DetectionOutcome:
+        recording_id = recording.recording_id
         try:
-            sound = probe(self.layout.source(facts.audio_path))
-            candidates = self._events(facts, sound, chunks)
-            self._require_unchanged(facts)
-            events = candidates
-        except BadcError as trouble:
-            error = trouble.problem
-        except Exception as trouble:
-            # A detector is foreign code: whatever it throws is this recording's trouble, and the others go on.
-            logger.exception("detector %s failed on %s", self.detector.info.name, facts.recording_id)
-            error = printable(f"the detector failed: {type(trouble).__name__}: {trouble}")
-        placed = place(events, chunks)
-        status = ResultStatus(
-            recording_id=facts.recording_id,
-            status="failed" if error else "completed",
-            key=key,
-            manifest_digest=manifest_digest(chunks),
-            detections=len(placed),
-            audio_ms=chunks[-1].end_ms if chunks else 0,
-            detector=self.detector.info.name,
-            model_version=self.detector.info.model_version,
-            run_id=self.run_id,
-            finished_at=self.clock().isoformat(),
-            seconds=round(time.monotonic() - started, 3),
-            error=error,
-            best_confidence=max((event.confidence for event in events), default=None),
-            content_key=facts.content_key,
-            is_partial=not is_completed(self.layout, facts.recording_id),
-        )
-        found = Counter(chunk.chunk_id for _, chunk in placed)
-        parts = (
-            detection_columns(facts, placed[start : start + ROWS_AT_A_TIME], trace)
-            for start in range(0, len(placed), ROWS_AT_A_TIME)
-        )
-        return write_results(self.layout, status, parts, effort_rows(chunks, found, trace, error=error))
+            stored = self._close_with().close(recording)
+            return DetectionOutcome(recording_id, stored)
+        except PlaceTaken as error:
+            return DetectionOutcome(recording_id, None, refused=str(error))
+        finally:
+            del self._open[recording_id]
+            self._locks.pop(recording_id).close()
 
-    def _require_unchanged(self, facts: RecordingFacts) -> None:
-        if has_changed(self.layout, facts):
-            source = self.layout.source(facts.audio_path)
-            raise BadcError(source, "the file changed after it was chunked", "run it again when it is complete")
+    def _close_with(self) -> Closing:
+        if self._closing is None:
+            engine = self._engine
+            trace = Trace(engine.detector.info, engine.run_id)
+            self._closing = Closing(engine.layout, engine.rules, trace, engine.clock, engine.log.gpu_use)
+        return self._closing
 
-    def _events(self, facts: RecordingFacts, sound: SoundFormat, chunks: Sequence[Chunk]) -> Sequence[Event]:
-        source = self.layout.source(facts.audio_path)
-        info = self.detector.info
-        rate_hz = info.sample_rate_hz or sound.sample_rate_hz
-        audio_ms = chunks[-1].end_ms if chunks else 0
-        if isinstance(self.detector, FileDetector):
-            return self.detector.detect(source)
-        blocks = mono_blocks(source, sound, rate_hz, self.settings.block_s, self.settings.channel)
-        if isinstance(self.detector, StreamDetector):
-            session = self.detector.open(StreamInfo(facts.recording_id, rate_hz, sound.frames))
-            events = [event for block in blocks for event in session.feed(block)]
-            return [*events, *session.close()]
-        if isinstance(self.detector, WindowDetector):
-            samples = (info.window_ms * rate_hz // 1000, info.hop_ms * rate_hz // 1000)
-            scores = score_windows(cut_windows(blocks, *samples), self.detector, self.settings.batch_windows)
-            return scores_to_events(scores, info, rate_hz, audio_ms, self.settings.min_score)
-        raise BadcError(info.name, "is neither a window, a stream nor a file detector", "see detectors/protocol.py")
-
-
-@dataclass(frozen=True)
-class DetectionOutcome:
-    """What became of one recording: results (new or reused), a failed analysis, or a refusal at the gate with its reason.
-
-    `is_orphan`: the recording is gone from the dataset; results that it had are kept and nothing is expected of it.
-    """
-
-    recording_id: str
-    result: ResultStatus | None
-    was_reused: bool = False
-    refused: str = ""
-    is_orphan: bool = False
-
-    @property
-    def is_complete(self) -> bool:
-        return self.result is not None and self.result.is_complete
-
-    @property
-    def reason(self) -> str:
-        """Why there are no complete results; empty when there are."""
-        return self.refused or (self.result.error if self.result else "")
-
-
-def result_key(chunks: Sequence[Chunk], info: DetectorInfo, settings: InferenceSettings) -> str:
-    """Hash of everything that decides the results of a recording: its samples, the detector, and the engine."""
-    return stable_hash([manifest_digest(chunks), engine_digest(info, settings)])
-
-
-def engine_digest(info: DetectorInfo, settings: InferenceSettings) -> str:
-    """Hash of everything but the recording that decides a result."""
-    detector = [info.name, info.version, info.settings_hash, info.weights_sha256, info.window_ms, info.hop_ms]
-    score_floor = settings.min_score if info.kind == "window" else None
-    return stable_hash([ENGINE_VERSION, detector, score_floor, settings.channel])
+    def _given_up(self, rest: list[str]) -> Iterator[DetectionOutcome]:
+        """The detector fails on everything: say so for every recording that is left, and stop."""
+        reason = f"not analysed: the detector failed on everything it was given; the last error was: {self._last_error}"
+        self._engine.say(f"Giving up: {reason}")
+        for recording in list(self._open.values()):
+            yield DetectionOutcome(recording.recording_id, None, refused=reason)
+        for recording_id in rest:
+            yield DetectionOutcome(recording_id, None, refused=reason)

@@ -6,25 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from badc_assets.chunks.gate import NotChunked, chunks_for_inference
-from badc_assets.chunks.settings import ChunkSettings
 from badc_assets.detections.store import read_result_status
-from badc_assets.detectors.protocol import DetectorInfo
-from badc_assets.inference.engine import result_key
-from badc_assets.inference.settings import InferenceSettings
+from badc_assets.inference.keys import result_keys
+from badc_assets.inference.opening import Wanted
 from badc_assets.layout import Layout
 from badc_assets.recordings.facts import read_facts
 from badc_assets.recordings.model import CatalogEntry, RecordingFacts
 from badc_assets.recordings.settings import RecordingSettings
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The settings that results must have been made with."""
-
-    recordings: RecordingSettings
-    chunking: ChunkSettings
-    inference: InferenceSettings
-    detector: DetectorInfo
 
 
 @dataclass(frozen=True)
@@ -35,25 +23,27 @@ class Outstanding:
     unusable: frozenset[str]
 
 
-def outstanding(layout: Layout, entries: Iterable[CatalogEntry], wanted: Wanted) -> Outstanding:
+def outstanding(
+    layout: Layout, entries: Iterable[CatalogEntry], recordings: RecordingSettings, wanted: Wanted
+) -> Outstanding:
     """What was never analysed, changed since, was made with other settings, or failed."""
     to_do, unusable = set(), set()
     for entry in entries:
         if entry.state == "vanished":
             continue
         facts = read_facts(layout, entry.recording_id)
-        if facts is None or not _is_about(facts, entry, wanted):
+        if facts is None or not _is_about(facts, entry, recordings):
             to_do.add(entry.recording_id)
         elif not _has_results(layout, entry.recording_id, wanted):
             (unusable if facts.status == "quarantined" else to_do).add(entry.recording_id)
     return Outstanding(frozenset(to_do), frozenset(unusable))
 
 
-def _is_about(facts: RecordingFacts, entry: CatalogEntry, wanted: Wanted) -> bool:
+def _is_about(facts: RecordingFacts, entry: CatalogEntry, settings: RecordingSettings) -> bool:
     """Whether the facts are about the present state of the file."""
     return (
         facts.content_key == entry.content_key
-        and facts.settings_digest == wanted.recordings.digest
+        and facts.settings_digest == settings.digest
         and facts.is_absent == (entry.state != "present")
     )
 
@@ -68,4 +58,4 @@ def _has_results(layout: Layout, recording_id: str, wanted: Wanted) -> bool:
         )
     except NotChunked:
         return False
-    return result.key == result_key(chunks, wanted.detector, wanted.inference)
+    return result.key == result_keys(chunks, wanted.detector, wanted.inference, wanted.rules).result

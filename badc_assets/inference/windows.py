@@ -1,68 +1,101 @@
-"""Cut a stream of samples into windows, score them in batches, turn scores into events."""
+"""Where the windows of a recording lie, which chunk each belongs to, and their samples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from badc_assets.detectors.protocol import DetectorInfo, Event, Float32, WindowDetector
+from badc_assets.chunks.manifest import Chunk
+from badc_assets.detectors.protocol import DetectorInfo, Float32
 
 
-def cut_windows(blocks: Iterable[Float32], window: int, hop: int) -> Iterator[tuple[int, Float32]]:
-    """(first sample, samples) of each window, whatever the block sizes.
+@dataclass(frozen=True)
+class WindowPlan:
+    """The windows of a recording of `samples` samples; positions and lengths are in samples at the detector's rate.
 
-    Windows start every `hop` samples. The end of the recording is covered by a last window that ends with it; a recording
-    shorter than one window gives one window, filled up with zeros.
+    Windows start every `hop`. With the tail rule `align` a last window ends with the recording where whole windows leave
+    something over; with `pad` the last window starts on the grid and is filled up with zeros. A recording shorter than one
+    window gives one window, filled up.
+    """
+
+    samples: int
+    window: int
+    hop: int
+    rate_hz: int
+    tail: str = "align"
+
+    @classmethod
+    def of(cls, info: DetectorInfo, samples: int, rate_hz: int) -> WindowPlan:
+        window, hop = info.window_ms * rate_hz // 1000, info.hop_ms * rate_hz // 1000
+        return cls(samples, window, hop, rate_hz, info.tail)
+
+    @property
+    def whole(self) -> int:
+        """Windows on the grid that the recording fills."""
+        return (self.samples - self.window) // self.hop + 1 if self.samples >= self.window else 0
+
+    @property
+    def count(self) -> int:
+        if self.samples <= 0:
+            return 0
+        covered = (self.whole - 1) * self.hop + self.window if self.whole else 0
+        return self.whole + (covered < self.samples and not (self.tail == "pad" and self._next >= self.samples))
+
+    @property
+    def _next(self) -> int:
+        return self.whole * self.hop
+
+    def start(self, number: int) -> int:
+        """First sample of a window."""
+        if number < self.whole or self.tail == "pad":
+            return number * self.hop
+        return max(self.samples - self.window, 0)
+
+    def start_ms(self, number: int) -> int:
+        return self.start(number) * 1000 // self.rate_hz
+
+    def note(self, number: int) -> str:
+        """`tail` for a window that was moved to end with the recording, `padded` for one filled up with zeros."""
+        if number < self.whole:
+            return ""
+        return "padded" if self.start(number) + self.window > self.samples else "tail"
+
+    def first_windows(self, chunks: Sequence[Chunk]) -> list[int]:
+        """For each chunk the number of its first window, and at the end the count of all windows.
+
+        A window belongs to the last chunk that has begun when it starts; the windows before the first chunk to that one.
+        """
+        numbers = range(self.count)
+        firsts = [bisect_left(numbers, chunk.start_ms, key=self.start_ms) for chunk in chunks]
+        return [0, *firsts[1:], self.count] if chunks else []
+
+
+def cut_windows(blocks: Iterable[Float32], plan: WindowPlan, first: int, last: int) -> Iterator[tuple[int, Float32]]:
+    """(number, samples) of the windows `first` up to `last`. `blocks` are the samples from `plan.start(first)` on.
+
+    The samples are a view, good until the next window is asked for. A window that reaches past the end is filled up.
     """
     kept = np.empty(0, np.float32)
-    kept_from = next_start = 0
-    for block in blocks:
-        kept = np.concatenate([kept, block])
-        while next_start + window <= kept_from + len(kept):
-            offset = next_start - kept_from
-            yield next_start, kept[offset : offset + window]
-            next_start += hop
-        # One window of history stays, for the window that ends with the recording.
-        surplus = min(next_start - kept_from, len(kept) - window)
-        if surplus > 0:
-            kept, kept_from = kept[surplus:], kept_from + surplus
-    end = kept_from + len(kept)
-    covered = next_start - hop + window if next_start else 0
-    if end and end < window:
-        yield 0, np.pad(kept, (0, window - end))
-    elif end > covered:
-        yield end - window, kept[end - window - kept_from :]
+    kept_from = plan.start(first) if first < last else 0
+    source = iter(blocks)
+    for number in range(first, last):
+        start = plan.start(number)
+        stop = min(start + plan.window, plan.samples)
+        while kept_from + len(kept) < stop:
+            block = next(source, None)
+            if block is None:
+                raise RuntimeError(f"sound ended at sample {kept_from + len(kept)}, window {number} ends at {stop}")
+            surplus = min(max(start - kept_from, 0), len(kept))
+            kept, kept_from = np.concatenate([kept[surplus:], block]), kept_from + surplus
+        window = kept[start - kept_from : stop - kept_from]
+        yield number, window if len(window) == plan.window else np.pad(window, (0, plan.window - len(window)))
 
 
-def score_windows(
-    windows: Iterable[tuple[int, Float32]], detector: WindowDetector, batch_windows: int
-) -> Iterator[tuple[int, Float32]]:
-    """(first sample, scores per label) of each window; results do not depend on `batch_windows`."""
-    starts: list[int] = []
-    batch: list[Float32] = []
-    for start, window in windows:
-        starts.append(start)
-        batch.append(window)
-        if len(batch) == batch_windows:
-            yield from zip(starts, detector.score(np.stack(batch)), strict=True)
-            starts, batch = [], []
-    if batch:
-        yield from zip(starts, detector.score(np.stack(batch)), strict=True)
-
-
-def scores_to_events(
-    scores: Iterable[tuple[int, Float32]], info: DetectorInfo, rate_hz: int, audio_ms: int, min_score: float
-) -> list[Event]:
-    """An event for each label of each window that scores at least `min_score`, cut at the end of the recording."""
-    return [
-        Event(
-            start_ms=start * 1000 // rate_hz,
-            end_ms=min(start * 1000 // rate_hz + info.window_ms, audio_ms),
-            label=info.labels[index],
-            confidence=float(row[index]),
-        )
-        for start, row in scores
-        for index in np.flatnonzero(row >= min_score)
-        if start * 1000 // rate_hz < audio_ms or audio_ms == 0
-    ]
+def span_of(plan: WindowPlan, first: int, last: int) -> tuple[int, int]:
+    """The samples that the windows `first` up to `last` need: start and stop."""
+    if first >= last:
+        return 0, 0
+    return plan.start(first), min(plan.start(last - 1) + plan.window, plan.samples)

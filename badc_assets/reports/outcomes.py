@@ -176,7 +176,7 @@ def _analysis_outcome(evidence: Evidence, row: dict[str, Any], effort: pa.Table)
     if first is None and evidence.result is not None:
         first = evidence.result.error
     reason = f"{failed} of {effort.num_rows} chunks failed: {first or 'no reason recorded'}"
-    return ("failed" if is_failed or failed == effort.num_rows else "partly analysed"), reason
+    return ("partly analysed" if 0 < failed < effort.num_rows else "failed"), reason
 
 
 def _missing_step(evidence: Evidence, problems: list[Problem]) -> str:

@@ -3,63 +3,18 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import signal
-import time
 
 import numpy as np
 import pytest
 
-from badc_assets.detections.store import read_result_status, read_table
+from badc_assets.detections.store import read_result_status
 from badc_assets.detections.verify import results_problems
 from badc_assets.detectors.energy import EnergyDetector, EnergySettings
-from badc_assets.detectors.protocol import DetectorInfo, Event, Label
 from badc_assets.detectors.stub import StubDetector, StubSettings
-from badc_assets.inference.engine import Engine
-from badc_assets.inference.settings import InferenceSettings
-from badc_assets_tests.datasets import fixed_clock, make_dataset
+from badc_assets_tests.datasets import make_dataset
+from badc_assets_tests.inference.detectors import LoudWindows, WholeFile
+from badc_assets_tests.inference.runs import effort, rows, run
 from badc_assets_tests.sounds import noise, with_tone, write_sound
-
-TONE = Label("TONE", "A loud tone")
-
-
-class LoudWindows:
-    """Scores the loudest sample of each window of 0.5 s."""
-
-    info = DetectorInfo("loud", "1", "window", (TONE,), "s", sample_rate_hz=8000, window_ms=500, hop_ms=500)
-
-    def score(self, windows):
-        return np.clip(np.abs(windows).max(axis=1, keepdims=True) * 3, 0, 1).astype(np.float32)
-
-
-class WholeFile:
-    """Finds one event in each file, and fails on files whose name has `fails` in it."""
-
-    info = DetectorInfo("file", "1", "file", (TONE,), "s")
-
-    def detect(self, source):
-        if "0015" in source.name:
-            raise ZeroDivisionError("the model did not expect this")
-        return [Event(500, 4200, TONE, 0.75)]
-
-
-def engine(dataset, detector, *, run_id="run-1", **settings):
-    return Engine(
-        dataset.layout, detector, dataset.project.chunking, InferenceSettings(**settings), fixed_clock, run_id
-    )
-
-
-def run(dataset, detector, **settings):
-    return list(engine(dataset, detector, **settings).run(dataset.recording_ids))
-
-
-def rows(dataset, recording):
-    return read_table(dataset.layout.detections(recording)).to_pylist()
-
-
-def effort(dataset, recording):
-    return read_table(dataset.layout.effort(recording)).to_pylist()
 
 
 @pytest.fixture
@@ -183,33 +138,6 @@ def test_the_status_says_what_the_files_hold(dataset):
         json.loads((dataset.layout.infer_dir(outcome.recording_id) / ".infer_status.json").read_text())["key"]
         == status.key
     )
-
-
-class Slow(LoudWindows):
-    def score(self, windows):
-        time.sleep(0.05)
-        return super().score(windows)
-
-
-def _run_slowly(dataset):
-    list(engine(dataset, Slow()).run(dataset.recording_ids))
-
-
-def test_kill_9_loses_nothing_that_was_finished(tmp_path):
-    dataset = make_dataset(tmp_path, 12, seconds=5)
-    dataset.chunk()
-    victim = multiprocessing.Process(target=_run_slowly, args=(dataset,))
-    victim.start()
-    while victim.is_alive() and read_result_status(dataset.layout, dataset.recording_ids[2]) is None:
-        time.sleep(0.005)
-    assert victim.pid
-    os.kill(victim.pid, signal.SIGKILL)
-    victim.join()
-    finished = [r for r in dataset.recording_ids if read_result_status(dataset.layout, r)]
-    assert 3 <= len(finished) < 12
-    outcomes = list(engine(dataset, Slow()).run(dataset.recording_ids))
-    assert all(outcome.is_complete for outcome in outcomes)
-    assert [outcome.recording_id for outcome in outcomes if outcome.was_reused] == finished
 
 
 class TestChannels:

@@ -1,22 +1,24 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badc_assets.detectors.protocol import DetectorInfo, Label
-from badc_assets.inference.windows import cut_windows, score_windows, scores_to_events
+from badc_assets.chunks.manifest import Chunk
+from badc_assets.chunks.plan import chunk_plan
+from badc_assets.chunks.settings import ChunkSettings
+from badc_assets.inference.windows import WindowPlan, cut_windows, span_of
 
-INFO = DetectorInfo("t", "1", "window", (Label("A", "a"), Label("B", "b")), "x", 1000, window_ms=100, hop_ms=50)
-
-
-class Peak:
-    """Scores: the largest sample, and one half."""
-
-    info = INFO
-
-    def score(self, windows):
-        return np.stack([windows.max(axis=1), np.full(len(windows), 0.5)], axis=1).astype(np.float32)
+plans = st.builds(
+    WindowPlan,
+    samples=st.integers(0, 700),
+    window=st.integers(1, 60),
+    hop=st.integers(1, 90),
+    rate_hz=st.just(1000),
+    tail=st.sampled_from(["align", "pad"]),
+)
 
 
 def blocks_of(samples, sizes):
@@ -27,33 +29,52 @@ def blocks_of(samples, sizes):
     yield samples[position:]
 
 
-@given(st.integers(0, 700), st.lists(st.integers(0, 90), max_size=15), st.integers(1, 60), st.integers(1, 90))
-def test_windows_do_not_depend_on_blocks_and_cover_the_recording(length, sizes, window, hop):
-    samples = np.arange(1, length + 1, dtype=np.float32)
-    cut = [(start, part.copy()) for start, part in cut_windows(blocks_of(samples, sizes), window, hop)]
-    whole = list(cut_windows([samples], window, hop))
-    assert [start for start, _ in cut] == [start for start, _ in whole]
-    for (start, part), (_, expected) in zip(cut, whole, strict=True):
-        assert len(part) == window
-        np.testing.assert_array_equal(part, expected)
-        np.testing.assert_array_equal(part[: length - start], samples[start : start + window])
-    if hop <= window:
-        seen = {int(sample) for _, part in cut for sample in part} - {0}
-        assert seen == set(range(1, length + 1))
+@given(plans, st.lists(st.integers(0, 90), max_size=15), st.data())
+def test_windows_are_cut_where_the_plan_says_whatever_the_blocks(plan, sizes, data):
+    samples = np.arange(1, plan.samples + 1, dtype=np.float32)
+    first = data.draw(st.integers(0, plan.count))
+    last = data.draw(st.integers(first, plan.count))
+    start, stop = span_of(plan, first, last)
+    cut = [
+        (number, part.copy()) for number, part in cut_windows(blocks_of(samples[start:stop], sizes), plan, first, last)
+    ]
+    assert [number for number, _ in cut] == list(range(first, last))
+    for number, part in cut:
+        expected = samples[plan.start(number) : plan.start(number) + plan.window]
+        assert len(part) == plan.window
+        np.testing.assert_array_equal(part[: len(expected)], expected)
+        assert not part[len(expected) :].any()
+        assert (plan.note(number) == "padded") == (len(expected) < plan.window)
 
 
-@given(st.integers(1, 9), st.integers(0, 40))
-def test_scores_do_not_depend_on_the_batch(batch, count):
-    random = np.random.default_rng(count)
-    windows = [(number * 50, random.random(100).astype(np.float32)) for number in range(count)]
-    one = list(score_windows(windows, Peak(), 1))
-    many = list(score_windows(windows, Peak(), batch))
-    assert [start for start, _ in one] == [start for start, _ in many]
-    for (_, left), (_, right) in zip(one, many, strict=True):
-        np.testing.assert_array_equal(left, right)
+@given(plans)
+def test_windows_cover_the_recording_in_order(plan):
+    starts = [plan.start(number) for number in range(plan.count)]
+    assert all(earlier < later for earlier, later in pairwise(starts))
+    assert all(start < plan.samples for start in starts)
+    assert [start for start in starts[:-1] if start % plan.hop] == []
+    if plan.hop <= plan.window:
+        covered = {sample for start in starts for sample in range(start, start + plan.window)}
+        assert covered >= set(range(plan.samples))
+    if plan.samples >= plan.window and plan.tail == "align" and plan.count:
+        assert starts[-1] + plan.window == plan.samples or plan.hop > plan.window
+        assert all(start + plan.window <= plan.samples for start in starts)
 
 
-def test_scores_become_events_above_the_least_score_and_end_with_the_recording():
-    scores = [(0, np.array([0.9, 0.05], np.float32)), (50, np.array([0.2, 0.7], np.float32))]
-    events = scores_to_events(scores, INFO, 1000, audio_ms=120, min_score=0.5)
-    assert [(e.start_ms, e.end_ms, e.label.code) for e in events] == [(0, 100, "A"), (50, 120, "B")]
+@given(plans, st.integers(100, 400), st.integers(0, 99))
+def test_each_window_belongs_to_the_last_chunk_that_has_begun(plan, length_ms, overlap_ms):
+    settings = ChunkSettings(length_s=length_ms / 1000, overlap_s=overlap_ms / 1000)
+    chunks = [
+        Chunk("r", f"c{span.start_ms}", "r.wav", span.start_ms, span.end_ms, 0, "")
+        for span in chunk_plan(plan.samples, plan.rate_hz, settings)
+    ]
+    firsts = plan.first_windows(chunks)
+    if not chunks:
+        assert plan.count == 0
+        return
+    assert firsts[0] == 0
+    assert firsts[-1] == plan.count
+    for position, (first, last) in enumerate(pairwise(firsts)):
+        for number in range(first, last):
+            begun = [one for one, chunk in enumerate(chunks) if chunk.start_ms <= plan.start_ms(number)]
+            assert begun[-1] == position

@@ -1,0 +1,137 @@
+"""Before a recording is analysed: the gate, the results that it has already, and the chunks that are left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from badc_assets.audio.probe import SoundFormat, probe
+from badc_assets.chunks.gate import NotChunked, chunks_for_inference
+from badc_assets.chunks.manifest import Chunk
+from badc_assets.chunks.settings import ChunkSettings
+from badc_assets.detections.rules import DetectionRules
+from badc_assets.detections.store import ResultStatus, read_result_status
+from badc_assets.detectors.protocol import DetectorInfo
+from badc_assets.errors import BadcError
+from badc_assets.inference.journal import ChunkRecord, read_journal, remove_other_journals
+from badc_assets.inference.keys import ResultKeys, result_keys
+from badc_assets.inference.outcome import DetectionOutcome
+from badc_assets.inference.settings import InferenceSettings
+from badc_assets.layout import Layout
+from badc_assets.recordings.facts import missing_facts_reason, read_facts
+from badc_assets.recordings.model import RecordingFacts
+
+TASK_MS = 30 * 60 * 1000
+"""A long recording is divided into tasks of about this length, so that several workers can share it."""
+
+_DIVISIBLE = frozenset({"wav", "flac"})
+"""Containers in which reading can begin anywhere at no cost."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The settings that results must have been made with."""
+
+    chunking: ChunkSettings
+    inference: InferenceSettings
+    detector: DetectorInfo
+    rules: DetectionRules
+
+
+@dataclass
+class OpenRecording:
+    """A recording that is being analysed. `journalled` are the chunks of an earlier attempt; `tasks` is what is under way."""
+
+    facts: RecordingFacts
+    chunks: tuple[Chunk, ...]
+    keys: ResultKeys
+    sound: SoundFormat | None
+    journalled: dict[str, ChunkRecord]
+    error: str = ""
+    tasks: set[int] = field(default_factory=set)
+    done: set[str] = field(default_factory=set)
+    attempts: dict[str, int] = field(default_factory=dict)
+    waited_s: float = 0.0
+
+    @property
+    def recording_id(self) -> str:
+        return self.facts.recording_id
+
+    @property
+    def todo(self) -> list[int]:
+        """Positions of the chunks that no journal holds."""
+        return [position for position, chunk in enumerate(self.chunks) if chunk.chunk_id not in self.done]
+
+
+@dataclass(frozen=True)
+class OtherRules:
+    """A recording that was analysed already, and whose detections are to be chosen by other rules."""
+
+    facts: RecordingFacts
+    chunks: tuple[Chunk, ...]
+    keys: ResultKeys
+    stored: ResultStatus
+
+
+def open_recording(layout: Layout, recording_id: str, wanted: Wanted) -> DetectionOutcome | OpenRecording | OtherRules:
+    """What is to be done with a recording; an outcome where that is nothing. The caller holds the recording's lock."""
+    facts = read_facts(layout, recording_id)
+    if facts is None:
+        return DetectionOutcome(recording_id, None, refused=missing_facts_reason(layout, recording_id))
+    allow_partial = wanted.inference.allow_partial_chunks
+    try:
+        chunks = chunks_for_inference(layout, recording_id, wanted.chunking, allow_partial=allow_partial)
+    except NotChunked as closed:
+        return DetectionOutcome(recording_id, None, refused=closed.problem, is_orphan=facts.is_vanished)
+    keys = result_keys(chunks, wanted.detector, wanted.inference, wanted.rules)
+    stored = read_result_status(layout, recording_id)
+    if stored is not None and stored.is_complete:
+        if stored.key == keys.result:
+            return DetectionOutcome(recording_id, stored, was_reused=True, is_orphan=facts.is_vanished)
+        if stored.raw_key == keys.raw:
+            return OtherRules(facts, chunks, keys, stored)
+    if facts.is_absent:
+        return DetectionOutcome(recording_id, None, refused=facts.reason, is_orphan=facts.is_vanished)
+    return _opened(layout, facts, chunks, keys)
+
+
+def _opened(layout: Layout, facts: RecordingFacts, chunks: tuple[Chunk, ...], keys: ResultKeys) -> OpenRecording:
+    folder = layout.journal_dir(facts.recording_id)
+    remove_other_journals(folder, keys.raw)
+    journalled = {name: record for name, record in read_journal(folder, keys.raw).items() if not record.error}
+    recording = OpenRecording(facts, chunks, keys, None, journalled, done=set(journalled))
+    try:
+        recording.sound = probe(layout.source(facts.audio_path))
+    except BadcError as trouble:
+        recording.error = trouble.problem
+    return recording
+
+
+def divided(recording: OpenRecording, info: DetectorInfo) -> Iterator[tuple[int, ...]]:
+    """The chunks that are left to do, as positions, in the portions that are given to workers."""
+    todo = recording.todo
+    sound = recording.sound
+    if not todo:
+        return
+    if sees_whole_recordings(info):
+        yield tuple(range(len(recording.chunks)))
+        return
+    if sound is None or sound.container not in _DIVISIBLE:
+        yield tuple(todo)
+        return
+    portion: list[int] = []
+    for position in todo:
+        if portion and _length_ms(recording.chunks, portion[0], position) > TASK_MS:
+            yield tuple(portion)
+            portion = []
+        portion.append(position)
+    yield tuple(portion)
+
+
+def sees_whole_recordings(info: DetectorInfo) -> bool:
+    """Whether the detector must see a recording from its beginning to its end."""
+    return info.kind == "stream" or (info.kind == "file" and info.unit == "recording")
+
+
+def _length_ms(chunks: Sequence[Chunk], first: int, last: int) -> int:
+    return chunks[last].end_ms - chunks[first].start_ms

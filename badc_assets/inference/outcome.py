@@ -1,0 +1,30 @@
+"""What became of a recording in the engine's hands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from badc_assets.detections.store import ResultStatus
+
+
+@dataclass(frozen=True)
+class DetectionOutcome:
+    """What became of one recording: results (new or reused), a failed analysis, or a refusal at the gate with its reason.
+
+    `is_orphan`: the recording is gone from the dataset; results that it had are kept and nothing is expected of it.
+    """
+
+    recording_id: str
+    result: ResultStatus | None
+    was_reused: bool = False
+    refused: str = ""
+    is_orphan: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        return self.result is not None and self.result.is_complete
+
+    @property
+    def reason(self) -> str:
+        """Why there are no complete results; empty when there are."""
+        return self.refused or (self.result.error if self.result else "")

@@ -1,0 +1,43 @@
+"""Where the workers of a run are put: on GPUs that nobody else uses, or on the CPU."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from badc_assets.detectors.protocol import DetectorInfo
+from badc_assets.inference.devices import DeviceRequest, LeasedDevice, acquire
+from badc_assets.inference.gpus import FoundGpus, NvmlGateway
+from badc_assets.inference.leases import lease_folder, this_process
+from badc_assets.inference.settings import InferenceSettings
+from badc_assets.inference.visible import visible_gpus
+
+
+class Places(Protocol):
+    """Finds places for workers and holds them while a run lasts."""
+
+    def taken(
+        self, info: DetectorInfo, settings: InferenceSettings, run_id: str, say: Callable[[str], None]
+    ) -> AbstractContextManager[Sequence[LeasedDevice]]: ...
+
+
+class WorkPlaces:
+    """The places of this machine. A GPU is leased, so that two runs never share one."""
+
+    @contextmanager
+    def taken(
+        self, info: DetectorInfo, settings: InferenceSettings, run_id: str, say: Callable[[str], None]
+    ) -> Iterator[Sequence[LeasedDevice]]:
+        """At least one place. May wait for a GPU, and tells `say` for whom."""
+        uses_gpu = info.uses_gpu and settings.device == "auto"
+        request = DeviceRequest(uses_gpu, settings.max_gpus, settings.cpu_workers)
+        visible = FoundGpus()
+        if uses_gpu:
+            with NvmlGateway() as gateway:
+                visible = visible_gpus(gateway.find(), os.environ)
+        with acquire(request, visible, lease_folder(), this_process(run_id), say=say) as workers:
+            if workers.note:
+                say(workers.note)
+            yield workers.devices

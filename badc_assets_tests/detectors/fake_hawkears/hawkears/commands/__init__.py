@@ -1,0 +1,5 @@
+"""The API."""
+
+from ._analyze import analyze
+
+__all__ = ["analyze"]
