@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui lint test test-system bench format clean
+.PHONY: help setup demo ui lint test test-system test-hawkears bench format clean
 
 # dagster, git-annex and datalad are started by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -54,6 +54,12 @@ test: lint  ## lint, then run the tests that need only the Python packages
 test-system: setup  ## run the tests that need Chromium (installed from Debian packages where allowed)
 	scripts/install_chromium.sh
 	$(BIN)/pytest -m system -rs
+
+HAWKEARS ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/badc_assets/environments/hawkears/bin/python
+
+test-hawkears: setup  ## run the real HawkEars in its own environment (7 GB; HAWKEARS=its interpreter) on real checkpoints
+	test -x $(HAWKEARS) || $(BIN)/badc detectors setup hawkears || test -x $(HAWKEARS)
+	BADC_HAWKEARS_PYTHON=$(HAWKEARS) $(BIN)/pytest -rs -k real_hawkears
 
 bench: setup  ## measure speed on this machine
 	$(BIN)/python -m benchmarks.run

@@ -23,8 +23,8 @@ from badc_assets.detectors.registry import DETECTORS, make_detector
 from badc_assets.errors import BadcError
 from badc_assets.inference.engine import Engine
 from badc_assets.inference.opening import Wanted
-from badc_assets.inference.run_log import TelemetryRunLog
 from badc_assets.inference.settings import InferenceSettings
+from badc_assets.inference.telemetry.run_log import TelemetryRunLog
 from badc_assets.layout import Layout
 from badc_assets.recordings.settings import RecordingSettings
 from badc_assets.reports.settings import ReportSettings

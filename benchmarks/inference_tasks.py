@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,7 +62,7 @@ def engine(kind: str, folder: str, backend: str, precision: str, dataset: str) -
             assert outcome.result is not None and outcome.is_complete, outcome
             busy_s += outcome.result.seconds
             waited_s += outcome.result.waited_s
-        print(f"waited {waited_s:.3f} s beside {busy_s:.3f} s of work", file=sys.stderr)
+        print(waited_s / (waited_s + busy_s))
 
 
 def process_per_chunk(kind: str, folder: str, backend: str, precision: str, dataset: str) -> None:
@@ -134,5 +133,4 @@ TASKS: dict[str, Callable[..., None]] = {
 if __name__ == "__main__":
     os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[0]})
     os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    began = time.monotonic()
     TASKS[sys.argv[1]](*sys.argv[2:])

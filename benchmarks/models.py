@@ -43,30 +43,37 @@ class MelCnn:
 
     info = DetectorInfo(
         "mel-cnn", "1", "window", tuple(Label(f"s{n}", f"species {n}") for n in range(50)), "s",
-        sample_rate_hz=32_000, window_ms=3_000, hop_ms=3_000,
+        sample_rate_hz=32_000, window_ms=3_000, hop_ms=3_000, uses_gpu=True,
     )  # fmt: skip
-    best_batch = 4
+    _device = None
+
+    @property
+    def best_batch(self) -> int:
+        return 64 if self._device is not None and self._device.type == "cuda" else 4
 
     def load(self, device: Device) -> dict[str, str]:
         import torch
         from torch import nn
 
         torch.set_num_threads(device.threads)
+        self._device = torch.device("cuda:0" if device.kind == "cuda" else "cpu")
         torch.manual_seed(1)
-        self._window = torch.hann_window(2048)
-        self._mel = torch.rand(1025, 192) / 1025
+        self._window = torch.hann_window(2048, device=self._device)
+        self._mel = (torch.rand(1025, 192) / 1025).to(self._device)
         widths = [1, 32, 64, 128, 256]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.BatchNorm2d(after), nn.SiLU()]
-        self._net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 50)).eval()
+        self._net = (
+            nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 50)).eval().to(self._device)
+        )
         return {"backend": "torch", "precision": "fp32"}
 
     def score(self, windows: Float32) -> Float32:
         import torch
 
         with torch.inference_mode():
-            sound = torch.from_numpy(np.ascontiguousarray(windows))
+            sound = torch.from_numpy(np.ascontiguousarray(windows)).to(self._device)
             power = torch.stft(sound, 2048, 250, window=self._window, return_complex=True).abs().square()
             image = torch.log(power.transpose(1, 2) @ self._mel + 1e-6)[:, None]
-            return torch.sigmoid(self._net(image)).numpy()
+            return torch.sigmoid(self._net(image)).cpu().numpy()

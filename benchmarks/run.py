@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.gpu import gpu
 from benchmarks.inference import inference
 from benchmarks.measure import cost_of
 from benchmarks.sounds import recording
@@ -105,7 +106,7 @@ def dagsters_share(bench: Bench) -> None:
     bench.row("  memory", f"{peak_mb:.0f} MB")
 
 
-PARTS = {part.__name__: part for part in (imports, chunking, detecting, memory, dagsters_share, inference)}
+PARTS = {part.__name__: part for part in (imports, chunking, detecting, memory, dagsters_share, inference, gpu)}
 
 
 def main() -> None:

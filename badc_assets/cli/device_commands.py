@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from badc_assets.inference.gpus import FoundGpus, Gpu, GpuSample
-    from badc_assets.inference.leases import Holder
+    from badc_assets.inference.devices.gpus import FoundGpus, Gpu, GpuSample
+    from badc_assets.inference.devices.leases import Holder
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,9 +21,9 @@ def add_to(app: typer.Typer) -> None:
 
 def gpus(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False) -> None:
     """List the GPUs, how busy they are, and who uses them; or say why none can be used."""
-    from badc_assets.inference.gpus import NvmlGateway
-    from badc_assets.inference.leases import lease_folder, lease_holders
-    from badc_assets.inference.visible import visible_gpus
+    from badc_assets.inference.devices.gpus import NvmlGateway
+    from badc_assets.inference.devices.leases import lease_folder, lease_holders
+    from badc_assets.inference.devices.visible import visible_gpus
 
     with NvmlGateway() as gateway:
         found = gateway.find()

@@ -14,7 +14,7 @@ from badc_assets.errors import BadcError, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from badc_assets.inference.monitor import Monitor
+    from badc_assets.inference.telemetry.monitor import Monitor
 
 infer_app = typer.Typer(help="Run detectors, and watch them.", no_args_is_help=True)
 
@@ -42,8 +42,8 @@ def monitor(
 ) -> None:
     """Show the workers of a run, how busy their GPUs are, and the last events. Works while the run goes on."""
     from badc_assets.cli.monitor_view import monitor_view, wide_console
-    from badc_assets.inference.monitor import Monitor
-    from badc_assets.inference.telemetry_reader import LogFollower
+    from badc_assets.inference.telemetry.monitor import Monitor
+    from badc_assets.inference.telemetry.reader import LogFollower
 
     path = _chosen(log)
     state = Monitor(LogFollower(path), tail)
@@ -74,7 +74,7 @@ def _follow(state: Monitor, path: Path, console: Console, interval: float) -> No
 def telemetry(log: LogOption = None) -> None:
     """Print the last events of a run as text."""
     from badc_assets.cli.monitor_view import event_line, wide_console
-    from badc_assets.inference.telemetry_reader import count_lines, last_events
+    from badc_assets.inference.telemetry.reader import count_lines, last_events
 
     path = _chosen(log)
     events = last_events(path, EVENTS_SHOWN)
@@ -86,12 +86,11 @@ def telemetry(log: LogOption = None) -> None:
 
 def _chosen(log: Path | None) -> Path:
     """The log that was named, else the newest of the project's dataset."""
-    from badc_assets.inference.telemetry import telemetry_dir
-    from badc_assets.inference.telemetry_reader import newest_log
+    from badc_assets.inference.telemetry.reader import newest_log
     from badc_assets.project import load_project
 
     if log is None:
-        return newest_log(telemetry_dir(load_project().layout))
+        return newest_log(load_project().layout.telemetry_dir)
     if not log.is_file():
         raise BadcError(log, "there is no such log", "correct --log, or leave it out to see the newest one")
     return log

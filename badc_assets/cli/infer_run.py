@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from badc_assets.cli.stopping import stoppable
 from badc_assets.errors import BadcError, printable
@@ -92,7 +92,13 @@ def _analyse(console: Console, project: Project, recording_ids: list[str], log: 
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     engine = project.make_engine(lambda: datetime.now(UTC), run_id, say=say, log=log)
-    table = Table("recording", "chunks failed", "detections", "times real time", "device")
+    table = Table(
+        Column("recording", overflow="fold"),
+        "chunks failed",
+        "detections",
+        "times real time",
+        Column("device", overflow="fold"),
+    )
     left_out: dict[str, str] = {}
     reused = 0
     for outcome in engine.run(recording_ids):

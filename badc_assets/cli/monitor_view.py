@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from badc_assets.errors import printable
-from badc_assets.inference.monitor import Monitor, Spread, WorkerRow, sorted_rows, sparkline
-from badc_assets.inference.telemetry_reader import TelemetryEvent
+from badc_assets.inference.telemetry.monitor import Monitor, Spread, WorkerRow, sorted_rows, sparkline
+from badc_assets.inference.telemetry.reader import TelemetryEvent
 
 STYLES = {"success": "green", "failure": "red", "start": "cyan"}
 PIPE_WIDTH = 200

@@ -1,7 +1,10 @@
 """What was found in each recording."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
+from typing import Any
 
 import dagster as dg
 
@@ -11,8 +14,9 @@ from badc_assets.defs.partitions import recordings_partitions
 from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.detections.schema import DESCRIPTIONS, DETECTION_COLUMNS
+from badc_assets.detections.store import ResultStatus
+from badc_assets.inference.devices.usage import GpuUsage
 from badc_assets.inference.outcome import DetectionOutcome
-from badc_assets.inference.usage import GpuUsage
 from badc_assets.project import Project
 
 GROUP = "detections"
@@ -41,12 +45,18 @@ def detections(
         versions = RecordingVersions.begin(context, "detections")
         engine = project.make_engine(lambda: datetime.now(UTC), context.run_id, say=context.log.info)
         left_out: dict[str, str] = {}
+        results: list[ResultStatus] = []
+        finished_s: list[float] = []
+        began = time.monotonic()
         for outcome in engine.run(context.partition_keys):
+            if outcome.result is not None and not outcome.was_reused:
+                results.append(outcome.result)
+                finished_s.append(time.monotonic() - began)
             if outcome.result is not None and outcome.is_complete:
                 yield versions.materialization(outcome.recording_id, outcome.result.key, _metadata(project, outcome))
             elif not outcome.is_orphan:
                 left_out[outcome.recording_id] = outcome.reason
-        yield from _use_of_gpus(engine.log.usage())
+        yield from _run_observation(results, finished_s, engine.log.usage())
     if left_out:
         # The check step does not run after a failed step, and the finished recordings deserve their checks.
         for result in _check_results(project, context.partition_keys):
@@ -136,26 +146,32 @@ def _metadata(project: Project, outcome: DetectionOutcome) -> dict[str, dg.Metad
     }
 
 
-def _use_of_gpus(usage: Mapping[str, GpuUsage]) -> Iterator[dg.AssetObservation]:
-    """What the GPUs of the run did, with a picture; nothing where none was used."""
-    from badc_assets.inference.usage_plot import usage_picture
+def _run_observation(
+    results: Sequence[ResultStatus], finished_s: Sequence[float], usage: Mapping[str, GpuUsage]
+) -> Iterator[dg.AssetObservation]:
+    """What the run did, in numbers and a picture; nothing where all recordings had results already."""
+    from badc_assets.inference.telemetry.run_plot import run_picture
 
-    if not usage:
+    if not results:
         return
-    figures = {
-        f"{worker}: {name}": value
-        for worker, use in usage.items()
-        for name, value in (
-            ("hours", round(use.seconds / 3600, 4)),
-            ("mean utilisation (%)", use.mean_utilisation),
-            ("peak memory (MiB)", use.peak_memory_mb),
-            ("mean power (W)", use.mean_power_w),
-            ("energy (Wh)", use.energy_wh),
-        )
-        if value is not None
+    hours = list(accumulate(result.audio_ms / 3_600_000 for result in results))
+    worked_s = sum(result.seconds for result in results)
+    figures: dict[str, Any] = {
+        "recordings analysed": len(results),
+        "audio hours": round(hours[-1], 3),
+        "times faster than real time, each worker": round(3600 * hours[-1] / max(worked_s, 0.001), 1),
+        "times faster than real time, together": round(3600 * hours[-1] / max(finished_s[-1], 0.001), 1),
+        "GPU hours": round(sum(result.gpu_seconds for result in results) / 3600, 4),
     }
-    picture = dg.MetadataValue.md(f"![use of the GPUs](data:image/png;base64,{usage_picture(usage)})")
-    yield dg.AssetObservation("detections", metadata={**figures, "use of the GPUs": picture})
+    for worker, use in usage.items():
+        figures[f"{worker}: mean utilisation (%)"] = use.mean_utilisation
+        figures[f"{worker}: peak memory (MiB)"] = use.peak_memory_mb
+        figures[f"{worker}: mean power (W)"] = use.mean_power_w
+        figures[f"{worker}: energy (Wh)"] = use.energy_wh
+    picture = run_picture(list(zip(finished_s, hours, strict=True)), usage)
+    known = {name: value for name, value in figures.items() if value is not None}
+    shown = dg.MetadataValue.md(f"![the run](data:image/png;base64,{picture})")
+    yield dg.AssetObservation("detections", metadata={**known, "the run": shown})
 
 
 def _failure(left_out: dict[str, str], total: int) -> dg.Failure:

@@ -77,6 +77,12 @@ def combined_sha256(root: Path, files: Sequence[Path]) -> str:
     return next(iter(digests.values())) if len(digests) == 1 else stable_hash(digests, length=64)
 
 
+def require_same(root: Path, files: Sequence[Path], expected: str) -> None:
+    """Raises BadcError when the checkpoints are not the ones that `combined_sha256` knew, which `info` names."""
+    if combined_sha256(root, files) != expected:
+        raise BadcError(root, "its checkpoints changed since the run began", "start the run again")
+
+
 def require_accepted(files: Iterable[Path], accepted: Sequence[str] | Mapping[str, str]) -> None:
     """Raises BadcError for the first checkpoint whose sha256 is not an accepted one. Everything is, without a list."""
     if not accepted:

@@ -18,10 +18,11 @@ from badc_assets.detectors.hawkears_files import (
     models_in,
     require_accepted,
     require_python,
+    require_same,
     text_digest,
 )
 from badc_assets.detectors.hawkears_process import HawkEarsFailed, WorkerProcess, clean_environment
-from badc_assets.detectors.hawkears_settings import MODEL_COUNTS, HawkEarsSettings
+from badc_assets.detectors.hawkears_settings import FILE_OPTIONS, MODEL_COUNTS, HawkEarsSettings
 from badc_assets.detectors.protocol import Clip, Device, Label
 from badc_assets.detectors.weights import weights_sha256
 from badc_assets.errors import BadcError, printable
@@ -60,10 +61,7 @@ class HawkEarsPackage:
         return {**self.__dict__, "_process": None}
 
     def load(self, device: Device) -> Mapping[str, str]:
-        """Start the process and have it load the models. Raises BadcError when it cannot."""
-        require_accepted(self._files, self._settings.weights_sha256)
-        if combined_sha256(self._root, self._files) != self.weights_sha256:
-            raise BadcError(self._root, "its checkpoints changed since the run began", "start the run again")
+        """Start the process and have it load the models. Raises BadcError when it cannot, or may not."""
         self._device = device
         hello = self._start()
         versions = hello["versions"]
@@ -110,8 +108,12 @@ class HawkEarsPackage:
 
     def _digest(self) -> list[Any]:
         """What decides results beside the settings and the checkpoints."""
-        named = [self._root / value for value in self._settings.options.values() if isinstance(value, str)]
-        files = [path for path in named if path.is_file()]
+        named = [self._root / value for name, value in self._settings.options.items() if name in FILE_OPTIONS]
+        for path in named:
+            if not path.is_file():
+                # HawkEars would take it for an empty list, and report nothing at all.
+                raise BadcError(path, "there is no such file", "correct detectors.hawkears.options")
+        files = list(named)
         if self._settings.has_place:
             if not (self._root / _OCCURRENCE).is_file():
                 raise BadcError(
@@ -127,6 +129,7 @@ class HawkEarsPackage:
         ]
 
     def _start(self) -> dict[str, Any]:
+        require_same(self._root, self._files, self.weights_sha256)
         threads = self._settings.threads or self._device.threads
         environment = clean_environment(is_gpu=self._device.kind == "cuda", threads=threads)
         self._process = WorkerProcess(self._python, _SCRIPT, environment, self._root)

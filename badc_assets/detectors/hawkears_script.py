@@ -18,6 +18,7 @@ from badc_assets.detectors.hawkears_files import (
     repository_version,
     require_accepted,
     require_python,
+    require_same,
     text_digest,
 )
 from badc_assets.detectors.hawkears_labels import FILE_NAME, read_labels
@@ -55,9 +56,7 @@ class HawkEarsScript:
 
     def load(self, device: Device) -> Mapping[str, str]:
         """Set the environment of the program. Raises BadcError when the checkpoints are no longer those of `weights_sha256`."""
-        require_accepted(self._files, self._settings.weights_sha256)
-        if combined_sha256(self._root, self._files) != self.weights_sha256:
-            raise BadcError(self._root, "its checkpoints changed since the run began", "start the run again")
+        require_same(self._root, self._files, self.weights_sha256)
         # Empty is as good as unset for these.
         self._environment = {"PYTHONPATH": "", "PYTHONHOME": "", "PYTHONNOUSERSITE": "1"}
         threads = str(self._settings.threads or device.threads)
@@ -71,6 +70,7 @@ class HawkEarsScript:
 
         Raises BadcError when HawkEars ends well without that file or the file is not valid, ProgramFailed when it ends badly.
         """
+        require_same(self._root, self._files, self.weights_sha256)
         with TemporaryDirectory(prefix=scratch_prefix(), ignore_cleanup_errors=True) as folder:
             ended = run_program(self._command(clip, Path(folder)), self._environment)
             if ended.exit_status:

@@ -18,6 +18,9 @@ SEGMENT_STEP_S = 0.25
 ALLOWED_ARGUMENTS = frozenset({"include", "exclude", "max_label_length", "min_label_length"})
 """Arguments of HawkEars' `analyze` that no other setting stands for and that cannot break a run."""
 
+FILE_OPTIONS = ("include", "exclude", "hawkears.include_list", "hawkears.exclude_list", "hawkears.taxonomy_file")
+"""Options that name a file."""
+
 SETTING_OF_CONFIG = {
     "infer.min_score": "min_score",
     "infer.segment_len": "segment_s",
@@ -138,6 +141,8 @@ class HawkEarsSettings(BaseModel):
         for name in flat:
             if name in SETTING_OF_CONFIG:
                 raise ValueError(f"{name!r} is set by detectors.hawkears.{SETTING_OF_CONFIG[name]}")
+            if name in FILE_OPTIONS and not isinstance(flat[name], str):
+                raise ValueError(f"{name!r} is the name of a file")
             if "." not in name and name not in ALLOWED_ARGUMENTS:
                 raise ValueError(f"{name!r} cannot be passed on (there are: {', '.join(sorted(ALLOWED_ARGUMENTS))})")
         return flat

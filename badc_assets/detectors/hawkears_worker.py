@@ -14,6 +14,7 @@ import math
 import os
 import queue
 import random
+import shutil
 import tempfile
 import threading
 import wave
@@ -32,14 +33,15 @@ TRIAL_S, TRIAL_RATE_HZ = 4, 32_000
 def main() -> None:
     """Serve until standard input closes."""
     questions, answers = _take_over_pipes()
+    folder = Path(tempfile.mkdtemp(prefix="badc-hawkears-"))
     waiting: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_read, args=(questions, waiting), daemon=True).start()
+    threading.Thread(target=_read, args=(questions, waiting, folder), daemon=True).start()
     session: Session | None = None
     while True:
         question = json.loads(waiting.get())
         try:
             if session is None:
-                session = Session(question)
+                session = Session(question, folder)
                 answer = session.hello()
             else:
                 answer = session.detect(question)
@@ -58,10 +60,11 @@ def _take_over_pipes() -> tuple[Any, Any]:
     return questions, answers
 
 
-def _read(questions: Any, waiting: queue.Queue[str]) -> None:
+def _read(questions: Any, waiting: queue.Queue[str], folder: Path) -> None:
     for line in questions:
         waiting.put(line)
     # The other side is gone, perhaps killed: nobody waits for what is being worked on.
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
 
@@ -73,15 +76,18 @@ def _kind(error: Exception) -> str:
 
 
 class Session:
-    """HawkEars with one set of arguments. `setup` holds `root`, `arguments` of `analyze`, and `config`, entries of its YAML."""
+    """HawkEars with one set of arguments. `setup` holds `root`, `arguments` of `analyze`, and `config`, entries of its YAML.
 
-    def __init__(self, setup: dict[str, Any]) -> None:
+    `folder` is for files that HawkEars writes or reads meanwhile.
+    """
+
+    def __init__(self, setup: dict[str, Any], folder: Path) -> None:
         import britekit.core.util as britekit_util  # pyright: ignore[reportMissingImports]
         from hawkears.commands import analyze  # pyright: ignore[reportMissingImports]
 
         self._analyze = analyze
-        self._folder = tempfile.TemporaryDirectory(prefix="badc-hawkears-", ignore_cleanup_errors=True)
-        config = Path(self._folder.name) / "config.yaml"
+        self._folder = folder
+        config = folder / "config.yaml"
         config.write_text(json.dumps(setup["config"]))  # JSON is YAML
         self._arguments = {
             **setup["arguments"],
@@ -116,7 +122,7 @@ class Session:
         path = question["path"]
         if self._insides:
             self._insides.forget()
-        with tempfile.TemporaryDirectory(dir=self._folder.name) as output:
+        with tempfile.TemporaryDirectory(dir=self._folder) as output:
             result = self._analyze(
                 **{**self._arguments, **question.get("arguments", {})},
                 input_path=path,
@@ -136,18 +142,25 @@ class Session:
 
         config = deepcopy(get_config(self._arguments["cfg_path"], data_root=self._arguments["data_root"]))
         config.infer.label_field = "names"
-        return [[one.name, one.code, one.alt_code, one.alt_name] for one in ClassManager(config).all_classes()]
+        for name in ("include", "exclude"):
+            if self._arguments.get(name) is not None:
+                setattr(config.hawkears, f"{name}_list", self._arguments[name])
+        classes = ClassManager(config).all_classes()
+        if not any(one.include for one in classes):
+            raise ValueError("the lists of species leave none of the model's classes")
+        return [[one.name, one.code, one.alt_code, one.alt_name] for one in classes]
 
     def _try(self) -> None:
         """Analyse some noise: what is wrong with models, arguments or configuration shows now, and models get loaded."""
         noise = random.Random(0).randbytes(2 * TRIAL_S * TRIAL_RATE_HZ)
-        trial = Path(self._folder.name) / "TRIAL_20230601_000000.wav"
+        trial = self._folder / "TRIAL_20230601_000000.wav"
         with wave.open(str(trial), "wb") as sound:
             sound.setnchannels(1)
             sound.setsampwidth(2)
             sound.setframerate(TRIAL_RATE_HZ)
             sound.writeframes(noise)
         answer = self.detect({"path": str(trial)})
+        trial.unlink()
         if "error" in answer or answer["recordings"] != 1:
             raise RuntimeError(f"HawkEars did not analyse a trial recording ({answer.get('error', answer)})")
 

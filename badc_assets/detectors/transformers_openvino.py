@@ -91,8 +91,8 @@ class OpenVinoBackend:
 
             def finish() -> Float32:
                 lane.request.wait()
-                # The output belongs to the request, which will be used again.
-                logits = np.array(lane.request.get_output_tensor(0).data[: len(windows)], dtype=np.float32)
+                # The output belongs to the request, which will be used again; scores are a copy.
+                logits = np.asarray(lane.request.get_output_tensor(0).data[: len(windows)], np.float32)
                 return scores_of(logits, self._activation)
 
             return finish

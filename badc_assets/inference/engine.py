@@ -21,6 +21,7 @@ from badc_assets.detectors.protocol import Detector
 from badc_assets.errors import BadcError
 from badc_assets.files import PlaceTaken, exclusive
 from badc_assets.inference.closing import Closing
+from badc_assets.inference.devices.places import Places, WorkPlaces
 from badc_assets.inference.journal import ChunkRecord, JournalWriter, journal_file
 from badc_assets.inference.opening import (
     OpenRecording,
@@ -31,9 +32,8 @@ from badc_assets.inference.opening import (
     sees_whole_recordings,
 )
 from badc_assets.inference.outcome import DetectionOutcome
-from badc_assets.inference.places import Places, WorkPlaces
-from badc_assets.inference.run_log import NoLog, RunLog
 from badc_assets.inference.settings import InferenceSettings
+from badc_assets.inference.telemetry.run_log import NoLog, RunLog
 from badc_assets.inference.work import ChunkDone, Died, Fatal, Message, Task, TaskDone
 from badc_assets.inference.worker_pool import WorkerPool
 from badc_assets.layout import Layout

@@ -12,8 +12,8 @@ from badc_assets.errors import BadcError
 from badc_assets.files import exclusive
 from badc_assets.inference.journal import ChunkRecord, JournalWriter, read_journal
 from badc_assets.inference.opening import OpenRecording, Wanted, open_recording
-from badc_assets.inference.run_summary import read_summary
-from badc_assets.inference.summary_file import Job
+from badc_assets.inference.telemetry.run_summary import read_summary
+from badc_assets.inference.telemetry.summary_file import Job
 from badc_assets.layout import Layout
 
 

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 
 from badc_assets.detectors.protocol import Detector
-from badc_assets.inference.devices import LeasedDevice
+from badc_assets.inference.devices.allotment import LeasedDevice
 from badc_assets.inference.settings import InferenceSettings
 from badc_assets.inference.work import Died, Fatal, Message, Ready, Setup, Stop, Task, TaskDone, Working
 

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from badc_assets.cli.main import app
-from badc_assets.inference.gpus import NvmlGateway
-from badc_assets.inference.leases import Holder, lease_gpus
+from badc_assets.inference.devices.gpus import NvmlGateway
+from badc_assets.inference.devices.leases import Holder, lease_gpus
 from badc_assets_tests.inference.fake_gpus import FakeNvml
 
 
@@ -17,8 +17,8 @@ from badc_assets_tests.inference.fake_gpus import FakeNvml
 def machine(monkeypatch, tmp_path):
     """A machine with two cards, the second one leased."""
     library = FakeNvml(["Card [A]", "Card B"])
-    monkeypatch.setattr("badc_assets.inference.gpus.NvmlGateway", lambda: NvmlGateway(library))
-    monkeypatch.setattr("badc_assets.inference.leases.lease_folder", lambda: tmp_path / "leases")
+    monkeypatch.setattr("badc_assets.inference.devices.gpus.NvmlGateway", lambda: NvmlGateway(library))
+    monkeypatch.setattr("badc_assets.inference.devices.leases.lease_folder", lambda: tmp_path / "leases")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     holder = Holder(pid=7, user="bob", run_id="r1", since="2026-01-01T00:00:00+00:00")
     with lease_gpus(NvmlGateway(library).find().gpus[1:], 1, tmp_path / "leases", holder)[0]:

@@ -23,9 +23,9 @@ from badc_assets.cli.main import app
 from badc_assets.cli.monitor_view import event_line, monitor_view
 from badc_assets.detectors.protocol import Device
 from badc_assets.errors import BadcError
-from badc_assets.inference.monitor import Monitor
-from badc_assets.inference.telemetry import TelemetryLog
-from badc_assets.inference.telemetry_reader import LogFollower, parse_event
+from badc_assets.inference.telemetry.log import TelemetryLog
+from badc_assets.inference.telemetry.monitor import Monitor
+from badc_assets.inference.telemetry.reader import LogFollower, parse_event
 
 GPU = Device("cuda", 2, 0, "GPU-0", "RTX", 8192)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from badc_assets.project import Project
 from badc_assets_tests.cli.test_commands import PER_RECORDING, Shell, home
 from badc_assets_tests.datasets import make_dataset
 from badc_assets_tests.detectors.hawkears_environment import make_environment, make_root, sound
+from badc_assets_tests.detectors.real_hawkears import make_real_root, needs_real_hawkears, real_python
 from badc_assets_tests.detectors.transformers_models import save_model
 from badc_assets_tests.sounds import write_sound
 
@@ -62,6 +65,30 @@ def test_hawkears_stand_in(home, tmp_path):
     assert found(data, "b") == []
     assert [row[0] for row in found(data, "c")] == [0]
     assert {row[1] for row in found(data, "a")} <= {"OVEN", "WTSP"}
+
+
+@needs_real_hawkears
+def test_real_hawkears(home, tmp_path, shared_data):
+    """The five planted events, and nothing in the recording without any."""
+    sounds, data = shared_data / "hawkears", tmp_path / "data"
+    shutil.copytree(sounds, data / "audio", ignore=shutil.ignore_patterns("*.ckpt", "sample_output"))
+    root = make_real_root(tmp_path / "root", sounds)
+    status, output = materialize(Shell(home, data), "hawkears", python=real_python(), root=root)
+    assert status == 0, output
+    layout = Project.model_validate({"dataset": data}).layout
+    sure = [
+        (row["recording_id"], row["label_code"], row["absolute_time_ms"])
+        for path in sorted(sounds.glob("*.wav"))
+        for row in read_table(layout.detections(path.stem)).to_pylist()
+        if row["confidence"] >= 0.9
+    ]
+    with (sounds / "truth.csv").open(newline="") as file:
+        planted = [(row["recording"], row["code"], 1000 * int(row["start"])) for row in csv.DictReader(file)]
+    assert len(planted) == 5
+    # A call lasts 3 s, and labels lie on a grid of 3 s, so it may have two.
+    hits = [[one for one in sure if one[:2] == call[:2] and abs(one[2] - call[2]) < 3000] for call in planted]
+    assert all(hits), sure
+    assert {one for of_call in hits for one in of_call} == set(sure)
 
 
 def test_hawkears_that_is_not_there_is_one_line_and_the_page_opens(home, tmp_path):

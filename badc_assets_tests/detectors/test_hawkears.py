@@ -204,6 +204,14 @@ class TestWeights:
             detector.load(Device())
         assert not (root / "calls.jsonl").exists()
 
+    def test_ones_that_change_are_not_loaded_when_the_process_is_started_anew(self, made, root, tmp_path) -> None:
+        detector, clip = made(), recording(tmp_path, "dies-once")
+        with pytest.raises(HawkEarsFailed):
+            detector.detect(clip)
+        (root / "data/ckpt/model-0.ckpt").write_text('{"classes": [["Evil", "EVIL", null, null]]}')
+        with pytest.raises(BadcError, match="its checkpoints changed since the run began"):
+            detector.detect(clip)
+
     def test_files_of_the_same_name_count_each(self, python, root) -> None:
         make_root(root, models=1, low_band=1)
         before = HawkEarsDetector(settings(python, root)).info.weights_sha256
@@ -269,6 +277,18 @@ class TestLoad:
         detector = HawkEarsDetector(settings(python, root, options={"infer.blok_size": 1}))
         with pytest.raises(BadcError, match="ConfigKeyError: Key 'blok_size' is not in struct"):
             detector.load(Device())
+
+    def test_onnx_models_must_be_there_where_openvino_would_take_them(self, tmp_path, root) -> None:
+        python = make_environment(tmp_path / "environment")
+        next((tmp_path / "environment").glob("lib/python3*/site-packages")).joinpath("openvino").mkdir()
+        make_root(root, models=2)
+        (root / "data/ckpt/model-0.onnx").touch()
+        with pytest.raises(BadcError, match=r"holds 1 \*\.onnx for 2 models, and openvino is installed"):
+            HawkEarsDetector(settings(python, root)).load(Device())
+        (root / "data/ckpt/model-1.onnx").touch()
+        detector = HawkEarsDetector(settings(python, root))
+        detector.load(Device())
+        detector.close()
 
     def test_an_interpreter_that_fails_is_one_line_with_its_last_words(self, python, root, tmp_path) -> None:
         broken = tmp_path / "broken/bin/python"
@@ -420,6 +440,19 @@ class TestTraps:
         finally:
             detector.close()
 
+    def test_a_list_of_species_that_leaves_none_is_an_error(self, python, root, made, tmp_path) -> None:
+        """HawkEars takes a missing list for an empty one, and then reports nothing at all."""
+        species, clip = tmp_path / "species.txt", recording(tmp_path, "A", 3)
+        with pytest.raises(
+            BadcError, match=r"species\.txt: there is no such file; correct detectors\.hawkears\.options"
+        ):
+            HawkEarsDetector(settings(python, root, options={"include": str(species)}))
+        species.write_text("White-throated Sparrow\n")
+        assert {e.label for e in made(options={"include": str(species)}).detect(clip)} == {WTSP}
+        species.write_text("White-throated Sparow\n")
+        with pytest.raises(BadcError, match="the lists of species leave none of the model's classes"):
+            made(options={"include": str(species)})
+
     def test_one_bad_recording_is_its_own_trouble(self, made, tmp_path) -> None:
         detector = made()
         good, bad = recording(tmp_path, "good"), recording(tmp_path, "bad")
@@ -513,6 +546,13 @@ class TestProcess:
             detector.detect(clip)
         assert detector.detect(clip)
 
+    def test_a_copy_of_a_running_one_starts_its_own(self, made, tmp_path) -> None:
+        detector, clip = made(), recording(tmp_path, "A")
+        copy = pickle.loads(pickle.dumps(detector))
+        assert copy.detect(clip) == detector.detect(clip)
+        copy.close()
+        assert detector.detect(clip)
+
     def test_errors_that_may_go_away_are_no_badc_errors(self, made, tmp_path) -> None:
         detector = made()
         with pytest.raises(MemoryError, match="CUDA out of memory"):
@@ -521,13 +561,18 @@ class TestProcess:
             detector.detect(recording(tmp_path, "surprise"))
         assert detector.detect(recording(tmp_path, "well"))
 
-    def test_closing_ends_it_and_may_be_done_twice(self, python, root) -> None:
+    def test_closing_ends_it_leaves_no_files_and_may_be_done_twice(self, python, root, tmp_path, monkeypatch) -> None:
+        (tmp_path / "temporary").mkdir()
+        monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
         detector = HawkEarsDetector(settings(python, root))
         detector.close()
         detector.load(Device())
+        assert detector.detect(recording(tmp_path, "A"))
+        assert len(list((tmp_path / "temporary").rglob("*"))) == 2  # its folder and its configuration
         detector.close()
         detector.close()
         assert not processes_of(root)
+        assert not list((tmp_path / "temporary").iterdir())
 
     def test_it_does_not_outlive_a_killed_owner(self, python, root, tmp_path) -> None:
         code = (

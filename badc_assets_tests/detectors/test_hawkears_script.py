@@ -96,13 +96,15 @@ class TestInfo:
         with pytest.raises(BadcError, match=says):
             made(root)
 
-    def test_checkpoints_must_be_accepted_and_stay(self, root) -> None:
+    def test_checkpoints_must_be_accepted_and_stay(self, root, tmp_path) -> None:
         with pytest.raises(BadcError, match=r"hgnet\.ckpt: its sha256 .* is not accepted"):
             made(root, weights_sha256=["0" * 64])
         detector = made(root)
         (root / "data/ckpt/hgnet.ckpt").write_bytes(b"other")
         with pytest.raises(BadcError, match="its checkpoints changed since the run began"):
             detector.load(Device())
+        with pytest.raises(BadcError, match="its checkpoints changed since the run began"):
+            detector.detect(recording(tmp_path, "A"))
 
 
 class TestRun:
@@ -172,11 +174,11 @@ class TestRun:
 
 class TestTraps:
     def test_status_0_without_a_csv_file_is_an_error(self, root, tmp_path) -> None:
-        detector, clip = made(root), recording(tmp_path, "A")
-        shutil.rmtree(root / "data/ckpt")
-        says = "ended well, but wrote no HawkEars_labels.csv; it said: .*no checkpoints found"
+        path = recording(tmp_path, "A").path
+        odd = path.rename(path.with_suffix(".riff"))
+        says = r"ended well, but wrote no HawkEars_labels\.csv; it said: .*is not a directory or an audio file"
         with pytest.raises(BadcError, match=says) as caught:
-            detector.detect(clip)
+            made(root).detect(clip_of(odd))
         assert "\n" not in str(caught.value)
 
     def test_a_file_that_it_cannot_read_is_an_error(self, root, tmp_path) -> None:
@@ -189,7 +191,7 @@ class TestTraps:
 
     def test_what_may_go_away_is_no_badc_error(self, root, tmp_path) -> None:
         detector = made(root)
-        with pytest.raises(ProgramFailed, match="ended with status 1; it said: .*unforeseen"):
+        with pytest.raises(ProgramFailed, match=r"ended with status 1; it said: .*unforeseen"):
             detector.detect(recording(tmp_path, "crash"))
         with pytest.raises(ProgramFailed, match="CUDA out of memory"):
             detector.detect(recording(tmp_path, "gpu-full"))

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from badc_assets.cli.main import app
+from badc_assets.detectors import hawkears_setup
 from badc_assets.detectors.hawkears_files import default_python, default_root
 from badc_assets.detectors.hawkears_setup import Ended, RealPrograms, set_up
+from badc_assets.detectors.registry import DETECTORS
 from badc_assets.errors import BadcError
 
 
@@ -125,3 +129,32 @@ def test_real_programs_show_their_lines_and_run_without_our_paths(monkeypatch) -
     assert sorted(shown) == sorted(ended.last_lines) == ["None", "one"]
     with pytest.raises(BadcError, match="/no/such/python: cannot be started"):
         RealPrograms(shown.append).run(["/no/such/python"])
+
+
+class TestCommands:
+    def test_all_detectors_are_listed_with_what_they_need(self, monkeypatch) -> None:
+        monkeypatch.setenv("COLUMNS", "400")
+        done = CliRunner().invoke(app, ["detectors"])
+        assert done.exit_code == 0
+        for name, entry in DETECTORS.items():
+            (line,) = [line for line in done.stdout.splitlines() if line.strip("│┃ ").startswith(f"{name} ")]
+            assert entry.summary in line
+            assert entry.needs in line
+
+    def test_setup_says_where_it_is(self, monkeypatch) -> None:
+        programs = FakePrograms()
+        monkeypatch.setattr(hawkears_setup, "RealPrograms", lambda show: programs)
+        done = CliRunner().invoke(
+            app, ["detectors", "setup", "hawkears", "--version", "2.2.0", "--python", "/other/python"]
+        )
+        assert done.exit_code == 0, done.output
+        assert done.stdout.strip() == f"hawkears is ready: {default_root()}"
+        assert (programs.installed, programs.commands[0][0]) == ("2.2.0", "/other/python")
+
+    @pytest.mark.parametrize(
+        ("name", "says"), [("energy", "needs no set-up"), ("hawkeye", "there is no such detector")]
+    )
+    def test_a_detector_without_a_set_up(self, name, says) -> None:
+        done = CliRunner().invoke(app, ["detectors", "setup", name])
+        assert isinstance(done.exception, BadcError)
+        assert f"detector {name}: {says}; with a set-up there are: hawkears" in str(done.exception)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from badc_assets.inference.gpus import MIB, FoundGpus, Gpu, GpuSample
+from badc_assets.inference.devices.gpus import MIB, FoundGpus, Gpu, GpuSample
 
 
 def gpu(index: int, name: str = "Card", uuid: str = "", memory_mb: int = 8192) -> Gpu:

@@ -12,9 +12,9 @@ from badc_assets.detections.rules import DetectionRules
 from badc_assets.errors import BadcError
 from badc_assets.inference.opening import Wanted
 from badc_assets.inference.resume import resume_from_summary
-from badc_assets.inference.run_log import TelemetryRunLog
-from badc_assets.inference.run_summary import read_summary, summary_path
 from badc_assets.inference.settings import InferenceSettings
+from badc_assets.inference.telemetry.run_log import TelemetryRunLog
+from badc_assets.inference.telemetry.run_summary import read_summary, summary_path
 from badc_assets_tests.datasets import make_dataset
 from badc_assets_tests.inference.detectors import LoudWindows, Trouble
 from badc_assets_tests.inference.runs import found, run

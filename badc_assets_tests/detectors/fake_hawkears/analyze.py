@@ -1,6 +1,6 @@
 """A stand-in for analyze.py of HawkEars 1: its arguments, its output, and its habit of ending with status 0.
 
-The last argument of a run is noted in `words.json`. What goes wrong is chosen by the name of the recording.
+What a run was given is noted in `words.json`. What goes wrong is chosen by the name of the recording.
 """
 
 import argparse
@@ -58,16 +58,13 @@ def rows(args: argparse.Namespace, name: str) -> list[tuple]:
 
 def main() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
-    if not Path("data/ckpt").is_dir():
-        logging.error("Error: no checkpoints found in data/ckpt")
-        sys.exit(0)  # as quit() does
     args = arguments()
     noted = {**vars(args), "cwd": str(Path.cwd()), "environment": dict(os.environ)}
     Path("words.json").write_text(json.dumps(noted))
     path = Path(args.input)
-    if not path.exists():
+    if path.suffix not in (".wav", ".flac", ".mp3"):
         logging.error("Error: %s is not a directory or an audio file", path)
-        sys.exit(0)
+        sys.exit(0)  # as quit() does
     if "gpu-full" in path.name:
         logging.error("torch.OutOfMemoryError: CUDA out of memory")
         sys.exit(0)

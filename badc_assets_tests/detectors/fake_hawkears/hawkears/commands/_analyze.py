@@ -11,7 +11,7 @@ from britekit.core.exceptions import InferenceError
 from hawkears.core.config_loader import get_config
 
 
-def analyze(  # noqa: PLR0917 - as it is
+def analyze(
     cfg_path: str | None = None,
     input_path: str = "",
     output_path: str = "",
@@ -62,6 +62,8 @@ def analyze(  # noqa: PLR0917 - as it is
             # What must not happen to a dataset: the results lie beside the recordings.
             output_path = input_path if Path(input_path).is_dir() else str(Path(input_path).parent)
         cfg.hawkears.region = region
+        if include is not None:
+            cfg.hawkears.include_list = include
         for name, value in (("min_score", min_score), ("segment_len", segment_len), ("max_models", max_models)):
             if value is not None:
                 setattr(cfg.infer, name, value)

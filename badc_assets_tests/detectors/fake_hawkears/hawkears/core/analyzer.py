@@ -50,6 +50,7 @@ class Analyzer:
         return [
             InferenceDetection(Path(path), name, start / FPS, start / FPS + length_s, score)
             for column, name in enumerate(predictor.class_names)
+            if self.class_mgr.all_classes()[column].include
             for start in spans
             if (score := max(row[column] for row in frames[start : start + each])) >= self.cfg.infer.min_score
         ]

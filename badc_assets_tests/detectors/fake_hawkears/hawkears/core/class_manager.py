@@ -11,8 +11,15 @@ class ClassManager:
         paths = sorted(str(path) for path in Path(cfg.misc.ckpt_folder).glob("*.ckpt"))
         if not paths:
             raise Exception(f"Error. No checkpoints found in {cfg.misc.ckpt_folder}")
+        # A list that is not there counts as empty.
+        include = cfg.hawkears.include_list
+        species = (
+            Path(include).read_text().split("\n") if include and Path(include).exists() else [] if include else None
+        )
         self._classes = [
-            SimpleNamespace(name=name, code=code, alt_name=alt_name, alt_code=alt_code)
+            SimpleNamespace(
+                name=name, code=code, alt_name=alt_name, alt_code=alt_code, include=species is None or name in species
+            )
             for name, code, alt_name, alt_code in load_from_checkpoint(paths[0]).classes
         ]
 

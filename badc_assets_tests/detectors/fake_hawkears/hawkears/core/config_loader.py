@@ -8,7 +8,12 @@ DEFAULTS = {
     "audio": {"choose_channel": False},
     "infer": {"min_score": 0.7, "segment_len": None, "max_models": 3, "label_field": "codes", "block_size": 200},
     "misc": {"ckpt_folder": "data/ckpt"},
-    "hawkears": {"region": None, "low_band_ckpt_folder": "data/ckpt-low-band"},
+    "hawkears": {
+        "region": None,
+        "include_list": None,
+        "exclude_list": None,
+        "low_band_ckpt_folder": "data/ckpt-low-band",
+    },
 }
 
 

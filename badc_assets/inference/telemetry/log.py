@@ -18,8 +18,7 @@ from typing import Any, Self
 
 from badc_assets.detectors.protocol import Device
 from badc_assets.errors import BadcError
-from badc_assets.inference.gpus import GpuSample
-from badc_assets.layout import Layout
+from badc_assets.inference.devices.gpus import GpuSample
 
 TAIL_CHARACTERS = 500
 """How much of a program's output and of an error is kept, from its end."""
@@ -27,11 +26,6 @@ TAIL_CHARACTERS = 500
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def telemetry_dir(layout: Layout) -> Path:
-    """Where the logs of a dataset's runs lie."""
-    return layout.output / "artifacts/telemetry/infer"
 
 
 class TelemetryLog:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from badc_assets.inference.gpus import FoundGpus, Gpu
+from badc_assets.inference.devices.gpus import FoundGpus, Gpu
 
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 ORDER = "CUDA_DEVICE_ORDER"

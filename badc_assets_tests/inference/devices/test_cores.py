@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from badc_assets.inference.cores import usable_cores
+from badc_assets.inference.devices.cores import usable_cores
 
 ALL = len(os.sched_getaffinity(0))
 

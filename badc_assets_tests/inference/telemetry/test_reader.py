@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from badc_assets.errors import BadcError
-from badc_assets.inference import telemetry_reader
-from badc_assets.inference.telemetry_reader import (
+from badc_assets.inference.telemetry import reader as telemetry_reader
+from badc_assets.inference.telemetry.reader import (
     MAX_LINE,
     LogFollower,
     count_lines,

@@ -12,8 +12,8 @@ import pytest
 
 from badc_assets.detectors.protocol import Device
 from badc_assets.errors import BadcError
-from badc_assets.inference.gpus import GpuSample
-from badc_assets.inference.telemetry import TelemetryLog, telemetry_dir
+from badc_assets.inference.devices.gpus import GpuSample
+from badc_assets.inference.telemetry.log import TelemetryLog
 from badc_assets.layout import Layout
 
 CPU = Device("cpu", 2)
@@ -163,7 +163,7 @@ def test_a_full_disk_is_one_line(tmp_path, log):
 
 def test_logs_lie_where_badc_has_them(tmp_path):
     layout = Layout(tmp_path / "data", tmp_path / "data/audio", tmp_path / "out")
-    assert telemetry_dir(layout) == tmp_path / "out/artifacts/telemetry/infer"
+    assert layout.telemetry_dir == tmp_path / "out/artifacts/telemetry/infer"
 
 
 def test_the_size_is_that_of_badcs_logs(shared_data, tmp_path):

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from badc_assets.inference.telemetry_reader import LogFollower, TelemetryEvent
+from badc_assets.inference.telemetry.reader import LogFollower, TelemetryEvent
 
 PALETTE = " .:-=+*#%@"
 HISTORY = 24

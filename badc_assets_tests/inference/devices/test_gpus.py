@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from badc_assets.inference.gpus import Gpu, NvmlGateway
+from badc_assets.inference.devices.gpus import Gpu, NvmlGateway
 from badc_assets_tests.inference.fake_gpus import FakeNvml
 
 
@@ -125,7 +125,7 @@ int nvmlDeviceGetPowerUsage(void *h, unsigned *w) { *w = 99000; return 0; }
 int nvmlDeviceGetTotalEnergyConsumption(void *h, unsigned long long *e) { return 3; }
 """
 ASK = """
-from badc_assets.inference.gpus import NvmlGateway
+from badc_assets.inference.devices.gpus import NvmlGateway
 with NvmlGateway(clock=lambda: 1.0) as gateway:
     print(gateway.find())
     print(gateway.sample(["GPU-fake", "GPU-none"]))

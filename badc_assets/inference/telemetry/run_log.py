@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from badc_assets.inference.closing import GpuUse
-from badc_assets.inference.devices import LeasedDevice
-from badc_assets.inference.gpus import GpuGateway, GpuSample, NvmlGateway
-from badc_assets.inference.run_summary import RunSummary, read_summary, summary_path
-from badc_assets.inference.telemetry import TelemetryLog
-from badc_assets.inference.usage import GpuUsage, UsageSampler
+from badc_assets.inference.devices.allotment import LeasedDevice
+from badc_assets.inference.devices.gpus import GpuGateway, GpuSample, NvmlGateway
+from badc_assets.inference.devices.usage import GpuUsage, UsageSampler
+from badc_assets.inference.telemetry.log import TelemetryLog
+from badc_assets.inference.telemetry.run_summary import RunSummary, read_summary, summary_path
 from badc_assets.inference.work import ChunkDone, Died, Message, Retrying, Working
 from badc_assets.layout import Layout
 

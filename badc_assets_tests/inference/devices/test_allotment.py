@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from badc_assets.detectors.protocol import Device
-from badc_assets.inference.devices import DeviceRequest, Workers, acquire, worker_name
-from badc_assets.inference.gpus import FoundGpus
-from badc_assets.inference.leases import Holder, free_gpus, lease_gpus
+from badc_assets.inference.devices.allotment import DeviceRequest, Workers, acquire, worker_name
+from badc_assets.inference.devices.gpus import FoundGpus
+from badc_assets.inference.devices.leases import Holder, free_gpus, lease_gpus
 from badc_assets_tests.inference.fake_gpus import gpu
 
 ME = Holder(pid=1, user="ann", run_id="r1")

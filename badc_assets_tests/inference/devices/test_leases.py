@@ -17,8 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from badc_assets.errors import BadcError
-from badc_assets.inference.lease_files import lock_name
-from badc_assets.inference.leases import Holder, free_gpus, lease_folder, lease_gpus, lease_holders, this_process
+from badc_assets.inference.devices.lease_files import lock_name
+from badc_assets.inference.devices.leases import (
+    Holder,
+    free_gpus,
+    lease_folder,
+    lease_gpus,
+    lease_holders,
+    this_process,
+)
 from badc_assets_tests.inference.fake_gpus import gpu
 
 CARDS = [gpu(0), gpu(1), gpu(2)]
@@ -28,7 +35,7 @@ ME = Holder(pid=1, user="ann", run_id="r1")
 HOLDER = """
 import subprocess, sys, time
 from pathlib import Path
-from badc_assets.inference.leases import lease_gpus, this_process
+from badc_assets.inference.devices.leases import lease_gpus, this_process
 from badc_assets_tests.inference.fake_gpus import gpu
 (lease,) = lease_gpus([gpu(0)], 1, Path(sys.argv[1]), this_process("run-7"))
 child = 0

@@ -24,8 +24,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from badc_assets.errors import printable
-from badc_assets.inference.gpus import Gpu
-from badc_assets.inference.lease_files import LeaseFiles
+from badc_assets.inference.devices.gpus import Gpu
+from badc_assets.inference.devices.lease_files import LeaseFiles
 
 FOLDER = "badc-gpu-leases"
 MAX_HOLDER_BYTES = 8192

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from badc_assets.errors import BadcError
-from badc_assets.inference.run_summary import RunSummary, read_summary, summary_path, workers_path
-from badc_assets.inference.summary_file import Job
+from badc_assets.inference.telemetry.run_summary import RunSummary, read_summary, summary_path, workers_path
+from badc_assets.inference.telemetry.summary_file import Job
 
 TEXT = st.text(max_size=20)
 JOBS = st.builds(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from badc_assets.files import atomic_path, write_text
-from badc_assets.inference.summary_file import Job, WorkerCount, parsed_summary, workers_csv, write_summary
+from badc_assets.inference.telemetry.summary_file import Job, WorkerCount, parsed_summary, workers_csv, write_summary
 
 WRITE_EVERY_S = 5.0
 MAX_RECORDS = 4096

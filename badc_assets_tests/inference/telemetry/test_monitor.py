@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badc_assets.inference.monitor import (
+from badc_assets.inference.telemetry.monitor import (
     HISTORY,
     MAX_WORKERS,
     OTHERS,
@@ -18,7 +18,7 @@ from badc_assets.inference.monitor import (
     sorted_rows,
     sparkline,
 )
-from badc_assets.inference.telemetry_reader import LogFollower
+from badc_assets.inference.telemetry.reader import LogFollower
 
 
 def event(chunk: str, status: str, *, worker: str = "gpu-0", runtime: float | None = None, **details: object) -> bytes:

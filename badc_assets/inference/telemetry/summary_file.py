@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from badc_assets.errors import BadcError
-from badc_assets.inference.telemetry_reader import number
+from badc_assets.inference.telemetry.reader import number
 
 MAX_TEXTS = 1024
 """Entries that are alike are put into words once, as long as there are no more than these."""

@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from badc_assets.detectors.protocol import DetectorInfo
-from badc_assets.inference.devices import DeviceRequest, LeasedDevice, acquire
-from badc_assets.inference.gpus import FoundGpus, NvmlGateway
-from badc_assets.inference.leases import lease_folder, this_process
+from badc_assets.inference.devices.allotment import DeviceRequest, LeasedDevice, acquire
+from badc_assets.inference.devices.gpus import FoundGpus, NvmlGateway
+from badc_assets.inference.devices.leases import lease_folder, this_process
+from badc_assets.inference.devices.visible import visible_gpus
 from badc_assets.inference.settings import InferenceSettings
-from badc_assets.inference.visible import visible_gpus
 
 
 class Places(Protocol):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from badc_assets.inference.gpus import GpuSample
-from badc_assets.inference.usage import MAX_POINTS, GpuUsage, UsageSampler
+from badc_assets.inference.devices.gpus import GpuSample
+from badc_assets.inference.devices.usage import MAX_POINTS, GpuUsage, UsageSampler
 from badc_assets_tests.inference.fake_gpus import FakeGateway
 
 

@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from badc_assets.detectors.protocol import Device
-from badc_assets.inference.cores import usable_cores
-from badc_assets.inference.gpus import FoundGpus, Gpu
-from badc_assets.inference.leases import Holder, Lease, lease_gpus, lease_holders
-from badc_assets.inference.visible import ORDER, VARIABLE
+from badc_assets.inference.devices.cores import usable_cores
+from badc_assets.inference.devices.gpus import FoundGpus, Gpu
+from badc_assets.inference.devices.leases import Holder, Lease, lease_gpus, lease_holders
+from badc_assets.inference.devices.visible import ORDER, VARIABLE
 
 POLL_S = 2.0
 """How often a run that waits for a GPU looks again."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from badc_assets.inference.gpus import GpuGateway, GpuSample
+from badc_assets.inference.devices.gpus import GpuGateway, GpuSample
 
 MAX_POINTS = 240
 """Points of a plot. A longer run has points that stand for more time."""
