@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from badc_assets.cli import project_commands, run_commands, sample_commands
+from badc_assets.cli import project_commands, recordings_commands, run_commands, sample_commands
 from badc_assets.errors import BadcError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 project_commands.add_to(app)
 run_commands.add_to(app)
+recordings_commands.add_to(app)
 sample_commands.add_to(app)
 
 

@@ -14,29 +14,40 @@ from badc_assets.recordings.facts import examine, read_facts, write_facts
 from badc_assets.recordings.model import Flag, RecordingFacts
 from badc_assets.recordings.parallel import in_parallel
 from badc_assets.recordings.place_time import load_declared
+from badc_assets.recordings.scan_journal import ScanJournal
 from badc_assets.recordings.settings import RecordingSettings
 from badc_assets.recordings.walk import require_audio_folder
+
+DEFAULT_READERS = RecordingSettings.model_fields["readers"].default
 
 
 @contextmanager
 def catalog_update(
-    layout: Layout, progress: Callable[[int], None] | None = None
+    layout: Layout, progress: Callable[[int], None] | None = None, readers: int = DEFAULT_READERS
 ) -> Iterator[tuple[Catalog, CatalogChange]]:
     """Scan the dataset; the catalogue is stored when the block ends well. One scan at a time.
 
-    So whatever must be told about a change is told before the change is forgotten.
+    So whatever must be told about a change is told before the change is forgotten. What a scan that was interrupted had read is
+    not read again.
     """
     # Before the lock: it would create a mistyped dataset, which would then be found to be empty.
     require_audio_folder(layout.audio)
     with exclusive(layout.locks / "catalog.lock"):
-        catalog, change = scan_dataset(layout, read_catalog(layout.catalog), progress)
-        yield catalog, change
-        write_catalog(layout.catalog, catalog)
+        journal, is_done = ScanJournal(layout.catalog_journal), False
+        try:
+            catalog, change = scan_dataset(
+                layout, read_catalog(layout.catalog), progress, readers=readers, journal=journal
+            )
+            yield catalog, change
+            write_catalog(layout.catalog, catalog)
+            is_done = True
+        finally:
+            journal.close(is_done=is_done)
 
 
-def update_catalog(layout: Layout) -> tuple[Catalog, CatalogChange]:
+def update_catalog(layout: Layout, readers: int = DEFAULT_READERS) -> tuple[Catalog, CatalogChange]:
     """Scan the dataset, store the catalogue, and say what changed."""
-    with catalog_update(layout) as (catalog, change):
+    with catalog_update(layout, readers=readers) as (catalog, change):
         return catalog, change
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -13,22 +14,33 @@ Result = TypeVar("Result")
 _AHEAD_PER_WORKER = 8
 
 
-def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+def in_parallel(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int,
+    at_once: Callable[[Item], Result | None] = lambda _: None,
+) -> Iterator[Result]:
     """`work` of each item, in their order. At most some items per worker are taken ahead of what was yielded.
 
-    An exception of `work` is raised in its turn; nothing further is started then.
+    Where `at_once` gives a result no worker is troubled. An exception of `work` is raised in its turn; nothing further is
+    started then.
     """
-    if workers == 1:
-        yield from map(work, items)
-        return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="badc-reader")
-    pending: deque[Future[Result]] = deque()
+    pending: deque[Callable[[], Result]] = deque()
     try:
         for item in items:
-            pending.append(pool.submit(work, item))
-            if len(pending) >= workers * _AHEAD_PER_WORKER:
-                yield pending.popleft().result()
+            ready = at_once(item)
+            if ready is not None and not pending:
+                yield ready
+                continue
+            pending.append(pool.submit(work, item).result if ready is None else partial(_same, ready))
+            while len(pending) >= workers * _AHEAD_PER_WORKER:
+                yield pending.popleft()()
         while pending:
-            yield pending.popleft().result()
+            yield pending.popleft()()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _same(result: Result) -> Result:
+    return result
