@@ -83,13 +83,13 @@ def explain(layout: Layout, file: Path, declared: Declared, settings: RecordingS
     path = below_audio(layout, source.relative_to(layout.dataset).as_posix())
     headers, reading = headers_of(source), declared.templates.read(path)
     found = resolve(headers, reading, declared, settings)
-    texts = dict.fromkeys(SOURCES, "")
+    texts: dict[str, str] = {}
     for statement in (*headers, *reading.statements):
         said = "  ".join(f"{name}={value}" for name, value in statement.values.items())
         texts[statement.source] = "  ".join(filter(None, [said, statement.problem and f"({statement.problem})"]))
     texts[DEPLOYMENTS] = _rows(declared, found)
     flags = tuple(f"{flag.code}: {flag.reason}" for flag in found.flags)
-    said = tuple(Said(name, text) for name, text in texts.items())
+    said = tuple(Said(name, texts.get(name, "")) for name in SOURCES)
     return Explanation(path, reading.template, said, _chosen(found), flags)
 
 

@@ -23,27 +23,27 @@ class RecordingSettings(BaseModel):
         description="A file that ends before its header says: `quarantine` leaves it out until somebody has looked at "
         "it, `flag` analyses what is there and marks the recording.",
     )
-    templates: Path | None = Field(None, description="YAML file that declares what file and folder names mean.")
+    templates: Path | None = Field(default=None, description="YAML file that declares what file and folder names mean.")
     deployments: Path | None = Field(
-        None,
+        default=None,
         description="CSV file of deployments: site, lat, lon, zone, start, end, clock_offset_s, and if need be "
         "deployment, serial, side.",
     )
     earliest_start: date = Field(
-        date(2001, 1, 1),
+        default=date(2001, 1, 1),
         description="A clock that shows an earlier time was never set or lost its battery (recorders then start at 1970 or "
         "2000); such a time is flagged and not used.",
     )
     max_distance_m: float = Field(
-        1000, gt=0, description="A recording whose own coordinates lie farther from its deployment is flagged."
+        default=1000, gt=0, description="A recording whose own coordinates lie farther from its deployment is flagged."
     )
     night_below_deg: float = Field(
-        -6,
+        default=-6,
         ge=-18,
         lt=-0.833,
         description="Elevation of the sun below which it is night; between that and day is dawn or dusk.",
     )
-    readers: int = Field(8, ge=1, le=64, description="How many files are opened at the same time.")
+    readers: int = Field(default=8, ge=1, le=64, description="How many files are opened at the same time.")
 
     @property
     def digest(self) -> str:

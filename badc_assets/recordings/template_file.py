@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,7 @@ class TemplateFile(BaseModel):
         return self
 
 
+@lru_cache(maxsize=1)
 def default_templates() -> TemplateFile:
     """The templates that come with badc."""
     return parse_templates(
