@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,15 @@ def test_any_text_is_a_file_or_a_mistake(text: str):
         assert "\n" not in str(error)
     else:
         templates.read("A/X_20230501_072500.wav")
+
+
+def test_the_example_of_the_readme():
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    path = "FortSmith/ARU_data/SM/FS12/A/Data/S4A01234_20230501_072500.wav"
+    name, values, _ = values_of(Templates(parse_templates(example, "README.md")), path)
+    assert name == "fort-smith"
+    assert values == {
+        "study_area": "Fort Smith", "zone": "-07:00", "site": "FS12", "side": "A", "serial": "S4A01234",
+        "start": "2023-05-01T07:25:00", "recorder": "Song Meter SM4",
+    }  # fmt: skip
