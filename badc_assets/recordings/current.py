@@ -75,7 +75,10 @@ def examine_recordings(
         entry = entries.get(recording_id)
         if entry is None:
             raise BadcError(recording_id, "is not in the catalogue", "materialize recording_catalog first")
-        facts = examine(layout, entry, settings, declared, read_facts(layout, recording_id))
+        former = read_facts(layout, recording_id)
+        facts = examine(layout, entry, settings, declared, former)
+        if facts == former:
+            return facts
         try:
             write_facts(layout, facts)
         except PlaceTaken as error:

@@ -101,8 +101,10 @@ class TestExaminations:
         first = list(examine_recordings(layout, ids, SETTINGS))
         assert len(opened.take()) == 40
         assert [facts.recording_id for facts in first] == ids
+        written = [layout.facts(recording_id).stat().st_mtime_ns for recording_id in ids]
         assert list(examine_recordings(layout, ids, SETTINGS)) == first
         assert opened.take() == []
+        assert [layout.facts(recording_id).stat().st_mtime_ns for recording_id in ids] == written
         set_time(layout.audio / "Pond_20230501_070300.wav", 1_000_000_000)
         update_catalog(layout)
         list(examine_recordings(layout, ids, SETTINGS))
