@@ -27,6 +27,11 @@ class Layout:
     def catalog(self) -> Path:
         return self.output / "artifacts/recordings/catalog.parquet"
 
+    @property
+    def catalog_journal(self) -> Path:
+        """What a scan under way has read."""
+        return self.output / "artifacts/recordings/catalog.journal"
+
     def facts(self, recording_id: str) -> Path:
         return self.output / "artifacts/recordings/facts" / f"{recording_id}.json"
 

@@ -17,9 +17,11 @@ from rich.table import Table
 from benchmarks.gpu import gpu
 from benchmarks.inference import inference
 from benchmarks.measure import cost_of
-from benchmarks.sounds import recording
+from benchmarks.sounds import many_files, recording
 
 SHORT_RECORDINGS = 500
+CATALOGUED = 100_000
+EXAMINED = 2_000
 
 
 class Bench:
@@ -61,6 +63,24 @@ def chunking(bench: Bench) -> None:
     bench.row("  reading alone", f"{read:.3f} CPU s")
     bench.row("  cutting WAV files and hashing them instead", f"{sorted(cut)[1] - nothing:.3f} CPU s")
     bench.row("  start-up", f"{start.cpu_s:.2f} CPU s")
+
+
+def cataloguing(bench: Bench) -> None:
+    """Many files, the first time and again; then what is known of some of them, the first time and again."""
+    many = many_files(bench.folder / "many", CATALOGUED)
+    output = bench.output()
+    for what in ("first", "second"):
+        cost = cost_of("scan", str(many), output, runs=1)
+        bench.row(
+            f"{what} scan of {CATALOGUED} files", f"{cost.cpu_s:.1f} CPU s, {cost.wall_s:.1f} s, {cost.peak_mb:.0f} MB"
+        )
+    few = many_files(bench.folder / "few", EXAMINED)
+    output = bench.output()
+    scan = cost_of("scan", str(few), bench.output(), runs=1)
+    for what in ("first", "second"):
+        cost = cost_of("examine", str(few), output, runs=1)
+        each_ms = 1000 * (cost.cpu_s - scan.cpu_s) / EXAMINED
+        bench.row(f"{what} examination, each of {EXAMINED} files", f"{each_ms:.2f} CPU ms, {cost.wall_s:.1f} s for all")
 
 
 def detecting(bench: Bench) -> None:
@@ -106,7 +126,9 @@ def dagsters_share(bench: Bench) -> None:
     bench.row("  memory", f"{peak_mb:.0f} MB")
 
 
-PARTS = {part.__name__: part for part in (imports, chunking, detecting, memory, dagsters_share, inference, gpu)}
+PARTS = {
+    part.__name__: part for part in (imports, cataloguing, chunking, detecting, memory, dagsters_share, inference, gpu)
+}
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -24,3 +26,20 @@ def recording(path: Path, *, seconds: int, rate_hz: int, call_every_s: float = 2
             sound += 0.05 * np.sin(2 * np.pi * 3000 * time_s) * (time_s % call_every_s < min(0.5, call_every_s / 3))
             file.write(sound)
     return unfinished.rename(path)
+
+
+def many_files(folder: Path, count: int, *, bytes_each: int = 400_000) -> Path:
+    """Sparse WAV files of different content, one site per 1000: their headers say 16 kHz mono, their samples are mostly holes."""
+    for number in range(count):
+        start = datetime(2023, 4, 1) + timedelta(seconds=97 * number)  # noqa: DTZ001 - the clock of a recorder
+        site = f"{number // 1000:03d}"
+        target = folder / site / f"GNWT-{site}_{start:%Y%m%d_%H%M%S}.wav"
+        if target.is_file():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as handle:
+            header = b"RIFF" + struct.pack("<I", bytes_each - 8) + b"WAVEfmt "
+            header += struct.pack("<IHHIIHH", 16, 1, 1, 16_000, 32_000, 2, 16)
+            handle.write(header + b"data" + struct.pack("<II", bytes_each - 44, number))
+            handle.truncate(bytes_each)
+    return folder

@@ -53,6 +53,23 @@ def chunk(dataset: str, output: str) -> None:
         assert outcome.is_complete, outcome
 
 
+def scan(dataset: str, output: str) -> None:
+    """Bring the catalogue up to date."""
+    from badc_assets.recordings.current import update_catalog
+
+    update_catalog(_project(dataset, output).layout)
+
+
+def examine(dataset: str, output: str) -> None:
+    """Scan, then format, place and time of all recordings; facts are stored."""
+    from badc_assets.recordings.current import examine_recordings, update_catalog
+
+    project = _project(dataset, output)
+    catalog, _ = update_catalog(project.layout)
+    found = list(examine_recordings(project.layout, catalog.all_ids, project.recordings))
+    assert all(facts.start_local for facts in found)
+
+
 def cut_files(path: str, output: str) -> None:
     """What the predecessor does: write each minute as a WAV file, then read it again to hash it."""
     folder = Path(output)
@@ -127,6 +144,8 @@ TASKS: dict[str, Callable[..., None]] = {
         import_chunking,
         read_samples,
         chunk,
+        scan,
+        examine,
         cut_files,
         detect,
         bundle,

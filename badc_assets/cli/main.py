@@ -15,6 +15,7 @@ from badc_assets.cli import (
     infer_commands,
     infer_run,
     project_commands,
+    recordings_commands,
     run_commands,
     sample_commands,
 )
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 project_commands.add_to(app)
 run_commands.add_to(app)
+recordings_commands.add_to(app)
 sample_commands.add_to(app)
 detector_commands.add_to(app)
 device_commands.add_to(app)

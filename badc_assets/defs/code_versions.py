@@ -15,7 +15,7 @@ def code_versions(project: Project) -> dict[str, str]:
     chunking = _version(1, project.chunking.digest)
     return {
         "recording_catalog": "1",
-        "recordings": _version(1, project.recordings),
+        "recordings": _version(2, project.recordings.digest),
         "chunk_manifest": chunking,
         "chunk_status": chunking,
         "detections": _version(1, _detections_digest(project)),

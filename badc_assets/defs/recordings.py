@@ -38,7 +38,10 @@ def recording_catalog(
     def progress(count: int) -> None:
         context.log.info("%d files seen", count)
 
-    with problems_as_failures(), catalog_update(project.layout, progress) as (catalog, change):
+    with (
+        problems_as_failures(),
+        catalog_update(project.layout, progress, project.recordings.readers) as (catalog, change),
+    ):
         version = stable_hash([[e.recording_id, e.content_key, e.state] for e in catalog.entries])
         source_version = dataset_commit(project.layout.dataset) or version
         yield dg.AssetObservation("audio_source", tags={DATA_VERSION_TAG: source_version})
@@ -65,9 +68,10 @@ def recording_catalog(
 def recordings(
     context: dg.AssetExecutionContext, project: ProjectResource
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
-    """Format, length, site and start time of each recording, and the flags against it.
+    """Format, length, place, time and recorder of each recording, each with its source, and the flags against it.
 
-    A recording with a fatal flag (unreadable, empty, truncated, content missing) is quarantined: it is
+    Place and time are what headers, names (by declared templates) and the deployments table say; nothing is
+    guessed. A recording with a fatal flag (unreadable, empty, truncated, content missing) is quarantined: it is
     recorded here with the reason, goes no further, and never counts as silence.
     """
     from badc_assets.recordings.current import examine_recordings
@@ -92,6 +96,28 @@ def no_duplicate_recordings(project: ProjectResource) -> dg.AssetCheckResult:
         passed=not suspects,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"files": len(suspects), "list": dg.MetadataValue.md("\n".join(lines[:100]) or "none")},
+    )
+
+
+@dg.asset_check(asset=recording_catalog)
+def names_are_understood(project: ProjectResource) -> dg.AssetCheckResult:
+    """Every name is read by some template, every declared template reads some name, and every site has a deployment."""
+    from badc_assets.recordings.coverage import name_coverage
+    from badc_assets.recordings.current import require_catalog
+    from badc_assets.recordings.place_time import load_declared
+
+    with problems_as_failures():
+        catalog = require_catalog(project.layout)
+        coverage = name_coverage(project.layout, catalog.entries, load_declared(project.recordings))
+    lines = [f"- {problem}" for problem in coverage.problems[:100]]
+    return dg.AssetCheckResult(
+        passed=not coverage.problems,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "understood": coverage.understood,
+            "not understood": coverage.not_understood,
+            "problems": dg.MetadataValue.md("\n".join(lines) or "none"),
+        },
     )
 
 
@@ -122,9 +148,15 @@ def _facts_metadata(facts: RecordingFacts) -> dict[str, dg.MetadataValue | int |
         metadata["format"] = (
             f"{facts.container} {facts.sample_format}, {facts.sample_rate_hz} Hz, {facts.channels} channel(s)"
         )
-    metadata["site"] = f"{facts.site} ({facts.site_source})" if facts.site else "unknown"
-    metadata["start"] = f"{facts.start_local} ({facts.time_source})" if facts.start_local else "unknown"
-    return metadata
+    site = facts.site and f"{facts.site} ({facts.site_source})"
+    start = facts.start_local and f"{facts.start_local} {facts.zone or '(zone unknown)'} ({facts.time_source})"
+    return metadata | {
+        "site": site or "unknown",
+        "start": start or "unknown",
+        "start UTC": facts.start_utc or "unknown",
+        "place": f"{facts.latitude}, {facts.longitude}" if facts.latitude is not None else "unknown",
+        "phase of the day": facts.diel_phase or "unknown",
+    }
 
 
 EXTERNAL_ASSETS = [
@@ -153,5 +185,6 @@ EXTERNAL_ASSETS = [
 ]
 
 definitions = dg.Definitions(
-    assets=[*EXTERNAL_ASSETS, recording_catalog, recordings], asset_checks=[no_duplicate_recordings]
+    assets=[*EXTERNAL_ASSETS, recording_catalog, recordings],
+    asset_checks=[no_duplicate_recordings, names_are_understood],
 )

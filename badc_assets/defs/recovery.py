@@ -7,6 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from badc_assets.processes import is_alive
+
 
 def mend_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """Mark started runs whose process is gone as failed and free their slots; returns their ids.
@@ -45,13 +47,7 @@ def _is_alive(pid: int, since: float) -> bool:
     stat = Path("/proc") / str(pid) / "stat"
     if Path("/proc/self/stat").exists():
         return stat.exists() and _started_at(stat) <= since + 1
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return is_alive(pid)
 
 
 def _started_at(stat: Path) -> float:

@@ -1,6 +1,6 @@
 """What all asset definitions share: owners, the project as a resource, code versions."""
 
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import dagster as dg
 
@@ -13,8 +13,14 @@ ProjectResource = dg.ResourceParam[Project]
 
 
 def columns_of(row: type) -> dict[str, str]:
-    """Column -> type for a table whose rows are this dataclass."""
-    return {name: "int64" if int in (hint, *get_args(hint)) else "string" for name, hint in get_type_hints(row).items()}
+    """Column -> type for a table whose rows are this dataclass; the columns that it inherits come last."""
+    hints, own = get_type_hints(row), set(row.__annotations__)
+    return {name: _type_name(hints[name]) for name in sorted(hints, key=lambda name: name not in own)}
+
+
+def _type_name(hint: Any) -> str:
+    kinds = (hint, *get_args(hint))
+    return "int64" if int in kinds else "float64" if float in kinds else "string"
 
 
 def table_schema(columns: dict[str, str], descriptions: dict[str, str] | None = None) -> dg.TableSchema:

@@ -138,10 +138,10 @@ class HawkEarsSettings(BaseModel):
     @classmethod
     def _flat_options(cls, value: dict[str, Any]) -> dict[str, Any]:
         flat = dict(_flattened(value, ""))
-        for name in flat:
+        for name, given in flat.items():
             if name in SETTING_OF_CONFIG:
                 raise ValueError(f"{name!r} is set by detectors.hawkears.{SETTING_OF_CONFIG[name]}")
-            if name in FILE_OPTIONS and not isinstance(flat[name], str):
+            if name in FILE_OPTIONS and not isinstance(given, str):
                 raise ValueError(f"{name!r} is the name of a file")
             if "." not in name and name not in ALLOWED_ARGUMENTS:
                 raise ValueError(f"{name!r} cannot be passed on (there are: {', '.join(sorted(ALLOWED_ARGUMENTS))})")

@@ -102,7 +102,8 @@ class TorchGpu:
     def mark(self) -> Event:
         import torch
 
-        event = torch.cuda.Event()
+        # Blocking: to wait in a loop would take the time of the threads that decode.
+        event = torch.cuda.Event(blocking=True)
         event.record(torch.cuda.current_stream())
         return event
 

@@ -22,6 +22,7 @@ from badc_assets.detections.tables import (
     place,
 )
 from badc_assets.detectors.protocol import Event
+from badc_assets.errors import BadcError
 from badc_assets.inference.journal import ChunkRecord, read_journal, remove_journal
 from badc_assets.inference.opening import OpenRecording, OtherRules
 from badc_assets.inference.sound import MixPower
@@ -91,10 +92,13 @@ class Closing:
             remove_journal(folder)
         return stored
 
-    def choose_again(self, recording: OtherRules) -> ResultStatus:
-        """Apply other rules to what was found before. Raises BadcError when the stored results are damaged."""
-        events = read_raw_events(self.layout, recording.stored)
-        rows = read_table(self.layout.effort(recording.facts.recording_id)).to_pylist()
+    def choose_again(self, recording: OtherRules) -> ResultStatus | None:
+        """Apply other rules to what was found before; None when what is stored is damaged and has to be made again."""
+        try:
+            events = read_raw_events(self.layout, recording.stored)
+            rows = read_table(self.layout.effort(recording.facts.recording_id)).to_pylist()
+        except BadcError:
+            return None
         analysed = {
             row["chunk_id"]: Analysed(row["error"] or "", row["device"] or "", row["precision"] or "", row["attempts"])
             for row in rows

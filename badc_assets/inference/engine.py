@@ -28,6 +28,7 @@ from badc_assets.inference.opening import (
     OtherRules,
     Wanted,
     divided,
+    open_anew,
     open_recording,
     sees_whole_recordings,
 )
@@ -140,7 +141,9 @@ class _Run:
             found = open_recording(self._engine.layout, recording_id, self._wanted)
             if isinstance(found, OtherRules):
                 stored = self._close_with().choose_again(found)
-                return DetectionOutcome(recording_id, stored, is_orphan=found.facts.is_vanished)
+                if stored is not None:
+                    return DetectionOutcome(recording_id, stored, is_orphan=found.facts.is_vanished)
+                found = open_anew(self._engine.layout, found.facts, found.chunks, found.keys)
         except PlaceTaken as error:
             return DetectionOutcome(recording_id, None, refused=str(error))
         if isinstance(found, DetectionOutcome):

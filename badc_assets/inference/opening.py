@@ -90,12 +90,15 @@ def open_recording(layout: Layout, recording_id: str, wanted: Wanted) -> Detecti
             return DetectionOutcome(recording_id, stored, was_reused=True, is_orphan=facts.is_vanished)
         if stored.raw_key == keys.raw:
             return OtherRules(facts, chunks, keys, stored)
+    return open_anew(layout, facts, chunks, keys)
+
+
+def open_anew(
+    layout: Layout, facts: RecordingFacts, chunks: tuple[Chunk, ...], keys: ResultKeys
+) -> DetectionOutcome | OpenRecording:
+    """Begin with a recording, whatever results it has; goes on where its journal ends. An outcome where there is no sound."""
     if facts.is_absent:
-        return DetectionOutcome(recording_id, None, refused=facts.reason, is_orphan=facts.is_vanished)
-    return _opened(layout, facts, chunks, keys)
-
-
-def _opened(layout: Layout, facts: RecordingFacts, chunks: tuple[Chunk, ...], keys: ResultKeys) -> OpenRecording:
+        return DetectionOutcome(facts.recording_id, None, refused=facts.reason, is_orphan=facts.is_vanished)
     folder = layout.journal_dir(facts.recording_id)
     remove_other_journals(folder, keys.raw)
     journalled = {name: record for name, record in read_journal(folder, keys.raw).items() if not record.error}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from badc_assets.audio.samples import SampleReader
 from badc_assets.chunks.manifest import Chunk
 from badc_assets.errors import BadcError
 from badc_assets.files import SCRATCH, scratch_prefix
+from badc_assets.processes import is_alive
 
 MEMORY = Path("/dev/shm")
 """A folder in memory on Linux. It is used where a chunk takes at most a quarter of what is free there."""
@@ -53,18 +53,8 @@ def remove_leftovers() -> None:
     for parent in (MEMORY, Path(tempfile.gettempdir())):
         for folder in parent.glob(f"{SCRATCH}*-*"):
             number = folder.name.removeprefix(SCRATCH).split("-")[0]
-            if number.isdecimal() and not _is_alive(int(number)):
+            if number.isdecimal() and not is_alive(int(number)):
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _folder(needed_bytes: int) -> str | None:

@@ -21,6 +21,8 @@ from badc_assets.recordings.identity import (
 )
 from badc_assets.recordings.model import CatalogEntry, EntryState
 from badc_assets.recordings.outside import problems_outside
+from badc_assets.recordings.parallel import in_parallel
+from badc_assets.recordings.scan_journal import ScanJournal
 from badc_assets.recordings.walk import DatasetWalk, FoundFile
 
 __all__ = ["Catalog", "CatalogChange", "read_catalog", "scan_dataset", "write_catalog"]
@@ -44,19 +46,34 @@ class CatalogChange:
 
 
 def scan_dataset(
-    layout: Layout, previous: Catalog | None, progress: Callable[[int], None] | None = None
+    layout: Layout,
+    previous: Catalog | None,
+    progress: Callable[[int], None] | None = None,
+    *,
+    readers: int = 1,
+    journal: ScanJournal | None = None,
 ) -> tuple[Catalog, CatalogChange]:
-    """Walk the audio folder and bring the catalogue up to date. Nothing is decoded.
+    """Walk the audio folder and bring the catalogue up to date. Nothing is decoded; `readers` files are opened at a time.
 
-    A file with the size and time that `previous` has for it is not opened. A recording that is gone stays, as
-    `vanished`, because its results do; one in a folder that could not be read stays as it was. `progress` gets the
-    number of files looked at so far. Raises BadcError when there is no audio folder.
+    A file with the size and time that `previous` or `journal` (which gets what is read now) has for it is not opened. A recording
+    that is gone stays, as `vanished`, because its results do; one in a folder that could not be read stays as it was. `progress`
+    gets the number of files looked at so far. Raises BadcError when there is no audio folder.
     """
     old = previous.by_path() if previous else {}
     walk = DatasetWalk(layout)
     entries: list[CatalogEntry] = []
-    for count, found in enumerate(walk.files(), start=1):
-        entries.append(_entry(layout, found, old.get(found.audio_path), walk.problems))
+    keys = in_parallel(
+        lambda found: _read_key(layout, found),
+        walk.files(),
+        readers,
+        at_once=lambda found: _known_key(found, old.get(found.audio_path), journal),
+    )
+    for count, read in enumerate(keys, start=1):
+        if read.problem:
+            walk.problems.append(read.problem)
+        if read.was_opened and journal is not None:
+            journal.add(read.found.audio_path, read.found.size_bytes, read.found.mtime_ns, read.key)
+        entries.append(_entry(layout, read, old.get(read.found.audio_path)))
         if progress is not None and count % _PROGRESS_EVERY == 0:
             progress(count)
     if progress is not None:
@@ -71,30 +88,50 @@ def scan_dataset(
     return catalog, _change(catalog, old)
 
 
-def _entry(layout: Layout, found: FoundFile, old: CatalogEntry | None, problems: list[str]) -> CatalogEntry:
-    """The entry of one file, with the id it had or would have alone; opens the file only if it is new or changed."""
-    key, state = _key_and_state(layout, found, old, problems)
-    if old is not None:
-        return replace(old, size_bytes=found.size_bytes, mtime_ns=found.mtime_ns, content_key=key, state=state,
-                       duplicate_of="", note="")  # fmt: skip
-    path = PurePosixPath(found.audio_path)
-    identifier = recording_id(_below_audio(layout, found.audio_path))
-    return CatalogEntry(identifier, found.audio_path, path.stem, found.size_bytes, found.mtime_ns, key, state)
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A file and its content key. `was_opened`: the key was read from the file just now."""
+
+    found: FoundFile
+    key: str
+    state: EntryState
+    was_opened: bool = False
+    problem: str = ""
 
 
-def _key_and_state(
-    layout: Layout, found: FoundFile, old: CatalogEntry | None, problems: list[str]
-) -> tuple[str, EntryState]:
+def _known_key(found: FoundFile, old: CatalogEntry | None, journal: ScanJournal | None) -> _Key | None:
+    """The key of a file that need not be opened for it."""
     if found.annex_key is not None or found.status is None:
-        return found.annex_key or "", "present" if found.has_content else "content_missing"
+        return _Key(found, found.annex_key or "", "present" if found.has_content else "content_missing")
     if old is not None and _is_untouched(found, old):
-        return old.content_key, "present"
+        return _Key(found, old.content_key, "present")
+    key = journal.key(found.audio_path, found.size_bytes, found.mtime_ns) if journal is not None else None
+    return _Key(found, key, "present") if key is not None else None
+
+
+def _read_key(layout: Layout, found: FoundFile) -> _Key:
+    assert found.status is not None  # otherwise its key was known
     try:
         key = content_key(layout.source(found.audio_path), found.status)
     except OSError as error:
-        problems.append(f"{printable(found.audio_path)}: cannot be read ({error.strerror}); check the disk")
-        key = f"STAT-s{found.size_bytes}-t{found.mtime_ns}-{UNREAD}"
-    return key, "present" if key.startswith("STAT-") else "content_missing"
+        problem = f"{printable(found.audio_path)}: cannot be read ({error.strerror}); check the disk"
+        return _Key(found, f"STAT-s{found.size_bytes}-t{found.mtime_ns}-{UNREAD}", "present", problem=problem)
+    is_sound = key.startswith("STAT-")
+    return _Key(found, key, "present" if is_sound else "content_missing", is_sound and not key.endswith(UNREAD))
+
+
+def _entry(layout: Layout, read: _Key, old: CatalogEntry | None) -> CatalogEntry:
+    """The entry of one file, with the id it had or would have alone."""
+    found = read.found
+    if old is not None:
+        known = (old.size_bytes, old.mtime_ns, old.content_key, old.state, old.duplicate_of, old.note)
+        if known == (found.size_bytes, found.mtime_ns, read.key, read.state, "", ""):
+            return old
+        return replace(old, size_bytes=found.size_bytes, mtime_ns=found.mtime_ns, content_key=read.key, state=read.state,
+                       duplicate_of="", note="")  # fmt: skip
+    path = PurePosixPath(found.audio_path)
+    identifier = recording_id(_below_audio(layout, found.audio_path))
+    return CatalogEntry(identifier, found.audio_path, path.stem, found.size_bytes, found.mtime_ns, read.key, read.state)
 
 
 def _is_untouched(found: FoundFile, old: CatalogEntry) -> bool:

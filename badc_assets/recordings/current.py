@@ -12,29 +12,42 @@ from badc_assets.layout import Layout
 from badc_assets.recordings.catalog import Catalog, CatalogChange, read_catalog, scan_dataset, write_catalog
 from badc_assets.recordings.facts import examine, read_facts, write_facts
 from badc_assets.recordings.model import Flag, RecordingFacts
+from badc_assets.recordings.parallel import in_parallel
+from badc_assets.recordings.place_time import load_declared
+from badc_assets.recordings.scan_journal import ScanJournal
 from badc_assets.recordings.settings import RecordingSettings
 from badc_assets.recordings.walk import require_audio_folder
+
+DEFAULT_READERS = RecordingSettings.model_fields["readers"].default
 
 
 @contextmanager
 def catalog_update(
-    layout: Layout, progress: Callable[[int], None] | None = None
+    layout: Layout, progress: Callable[[int], None] | None = None, readers: int = DEFAULT_READERS
 ) -> Iterator[tuple[Catalog, CatalogChange]]:
     """Scan the dataset; the catalogue is stored when the block ends well. One scan at a time.
 
-    So whatever must be told about a change is told before the change is forgotten.
+    So whatever must be told about a change is told before the change is forgotten. What a scan that was interrupted had read is
+    not read again.
     """
     # Before the lock: it would create a mistyped dataset, which would then be found to be empty.
     require_audio_folder(layout.audio)
     with exclusive(layout.locks / "catalog.lock"):
-        catalog, change = scan_dataset(layout, read_catalog(layout.catalog), progress)
-        yield catalog, change
-        write_catalog(layout.catalog, catalog)
+        journal, is_done = ScanJournal(layout.catalog_journal), False
+        try:
+            catalog, change = scan_dataset(
+                layout, read_catalog(layout.catalog), progress, readers=readers, journal=journal
+            )
+            yield catalog, change
+            write_catalog(layout.catalog, catalog)
+            is_done = True
+        finally:
+            journal.close(is_done=is_done)
 
 
-def update_catalog(layout: Layout) -> tuple[Catalog, CatalogChange]:
+def update_catalog(layout: Layout, readers: int = DEFAULT_READERS) -> tuple[Catalog, CatalogChange]:
     """Scan the dataset, store the catalogue, and say what changed."""
-    with catalog_update(layout) as (catalog, change):
+    with catalog_update(layout, readers=readers) as (catalog, change):
         return catalog, change
 
 
@@ -49,33 +62,27 @@ def require_catalog(layout: Layout) -> Catalog:
 def examine_recordings(
     layout: Layout, recording_ids: Iterable[str], settings: RecordingSettings
 ) -> Iterator[RecordingFacts]:
-    """Examine recordings one after another and store their facts. Where they cannot be stored a fatal flag says why.
+    """Examine recordings and store their facts, in order, several at the same time. Where they cannot be stored a fatal flag
+    says why.
 
-    Raises BadcError when one is not in the catalogue: then the catalogue is older than the partitions.
+    Raises BadcError when one is not in the catalogue (then the catalogue is older than the partitions), or when the declared
+    templates or deployments cannot be read.
     """
     entries = require_catalog(layout).by_id()
-    for recording_id in recording_ids:
+    declared = load_declared(settings)
+
+    def examined(recording_id: str) -> RecordingFacts:
         entry = entries.get(recording_id)
         if entry is None:
             raise BadcError(recording_id, "is not in the catalogue", "materialize recording_catalog first")
-        facts = _with_former_format(examine(layout, entry, settings), read_facts(layout, recording_id))
+        former = read_facts(layout, recording_id)
+        facts = examine(layout, entry, settings, declared, former)
+        if facts == former:
+            return facts
         try:
             write_facts(layout, facts)
         except PlaceTaken as error:
             facts = replace(facts, flags=(*facts.flags, Flag("not_stored", "fatal", str(error))))
-        yield facts
-
-
-def _with_former_format(facts: RecordingFacts, former: RecordingFacts | None) -> RecordingFacts:
-    """What was known of sound that is not here now stays known: its content is the same."""
-    if not facts.is_absent or former is None or former.content_key != facts.content_key:
         return facts
-    return replace(
-        facts,
-        container=former.container,
-        sample_format=former.sample_format,
-        sample_rate_hz=former.sample_rate_hz,
-        channels=former.channels,
-        frames=former.frames,
-        duration_ms=former.duration_ms,
-    )
+
+    yield from in_parallel(examined, recording_ids, settings.readers)

@@ -3,44 +3,73 @@
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from badc_assets.audio.probe import BadSound, SoundFormat, probe
+from badc_assets.audio.tags import read_tags
 from badc_assets.files import write_json
 from badc_assets.layout import Layout
 from badc_assets.provenance.annex import has_content
+from badc_assets.recordings.headers import header_statements
 from badc_assets.recordings.identity import content_key
-from badc_assets.recordings.model import CatalogEntry, Flag, RecordingFacts
-from badc_assets.recordings.names import parse_name
+from badc_assets.recordings.model import ABSENT_CODES, CatalogEntry, Flag, RecordingFacts
+from badc_assets.recordings.place_time import Declared, load_declared, resolve
 from badc_assets.recordings.settings import RecordingSettings
+from badc_assets.recordings.statements import Statement
 
-_FROM_NAME = "file name"
+HEADERS_VERSION = 1
+"""Raise it when headers are read otherwise: then files are opened again."""
 
 
-def examine(layout: Layout, entry: CatalogEntry, settings: RecordingSettings) -> RecordingFacts:
+@dataclass(frozen=True)
+class _Observed:
+    """What opening the file showed: its format, and what its headers say. None and empty when it could not be opened."""
+
+    sound: SoundFormat | None = None
+    headers: tuple[Statement, ...] = ()
+    flags: tuple[Flag, ...] = ()
+
+
+def examine(
+    layout: Layout,
+    entry: CatalogEntry,
+    settings: RecordingSettings,
+    declared: Declared | None = None,
+    former: RecordingFacts | None = None,
+) -> RecordingFacts:
     """Look at one recording. Bad sound is never raised: it becomes a flag, fatal unless the settings say otherwise.
 
-    Codes of flags: those of `BadSound`, `vanished`, and the warnings `duplicate` and `changed_since_catalogued`.
-    `start_utc` stays unknown, since the name of a file does not tell the zone.
+    Codes of flags: those of `BadSound`, `vanished`, the warnings `duplicate` and `changed_since_catalogued`, and those of
+    `place_time.resolve`. `former` are the facts as they were: while content, size and time of a sound file stay, it is not opened
+    again, and what was known of sound that is not here now stays known. `declared` saves reading the declared files.
     """
+    declared = declared or load_declared(settings)
     key, size, flags = entry.content_key, entry.size_bytes, []
-    sound: SoundFormat | None = None
     if entry.state == "vanished":
         flags.append(Flag("vanished", "fatal", "was in the dataset before and is not there any more"))
     else:
-        source = layout.source(entry.audio_path)
-        key, size = _current_key(source, entry)
-        try:
-            sound = probe(source)
-        except BadSound as error:
-            flags.append(Flag(error.code, "fatal", f"{error.problem}; {error.remedy}"))
-    if sound is not None:
-        flags += _sound_flags(sound, settings)
+        key, size = _current_key(layout.source(entry.audio_path), entry)
+    known = _remembered(former) if former is not None and former.content_key == key else None
+    observed = _Observed()
+    if entry.state == "vanished" or (known is not None and _is_here(layout, entry)):
+        observed = known or observed
+    else:
+        observed = _observe(layout.source(entry.audio_path))
+        if known is not None and any(flag.code in ABSENT_CODES for flag in observed.flags):
+            observed = replace(known, flags=observed.flags)
+    flags += observed.flags
+    if observed.sound is not None and not any(flag.code in ABSENT_CODES for flag in flags):
+        flags += _sound_flags(observed.sound, settings)
     if key != entry.content_key:
         flags.append(Flag("changed_since_catalogued", "warning", "has changed since the last scan; scan again"))
     if entry.duplicate_of:
         flags.append(Flag("duplicate", "warning", f"has the same content as {entry.duplicate_of}"))
-    name = parse_name(entry.alias)
+    found = resolve(
+        observed.headers, declared.templates.read(below_audio(layout, entry.audio_path)), declared, settings
+    )
+    sound = observed.sound
     return RecordingFacts(
         recording_id=entry.recording_id,
         audio_path=entry.audio_path,
@@ -52,13 +81,51 @@ def examine(layout: Layout, entry: CatalogEntry, settings: RecordingSettings) ->
         channels=sound.channels if sound else None,
         frames=sound.frames if sound else None,
         duration_ms=sound.duration_ms if sound else None,
-        site=name.site,
-        site_source=_FROM_NAME if name.site else "",
-        start_local=name.start_local.isoformat() if name.start_local else None,
-        time_source=_FROM_NAME if name.start_local else "",
-        flags=tuple(flags),
+        declared_frames=sound.declared_frames if sound else None,
+        headers=tuple(statement.to_json() for statement in observed.headers),
+        headers_version=HEADERS_VERSION if sound else 0,
+        flags=(*flags, *found.flags),
         settings_digest=settings.digest,
+        **asdict(found.place),
     )
+
+
+def below_audio(layout: Layout, audio_path: str) -> str:
+    """The path below the audio folder, which is what templates are about."""
+    prefix = layout.audio.relative_to(layout.dataset).as_posix()
+    return audio_path if prefix == "." else audio_path.removeprefix(f"{prefix}/")
+
+
+def headers_of(source: Path) -> tuple[Statement, ...]:
+    """What the headers of a file say; nothing when it cannot be read."""
+    try:
+        return header_statements(read_tags(source))
+    except OSError:
+        return ()
+
+
+def _observe(source: Path) -> _Observed:
+    try:
+        sound = probe(source)
+    except BadSound as error:
+        return _Observed(flags=(Flag(error.code, "fatal", f"{error.problem}; {error.remedy}"),))
+    return _Observed(sound, headers_of(source))
+
+
+def _remembered(former: RecordingFacts) -> _Observed | None:
+    """What a former opening showed; None when it showed no sound, or headers were read otherwise then."""
+    stated = (former.container, former.sample_format, former.sample_rate_hz, former.channels, former.frames,
+              former.declared_frames)  # fmt: skip
+    if former.headers_version != HEADERS_VERSION or None in stated:
+        return None
+    sound = SoundFormat(*stated)  # pyright: ignore[reportArgumentType] - none of them is None
+    return _Observed(sound, tuple(Statement(**each) for each in former.headers))
+
+
+def _is_here(layout: Layout, entry: CatalogEntry) -> bool:
+    """Whether the file can still be read, without opening it."""
+    source = layout.source(entry.audio_path)
+    return entry.state == "present" and source.is_file() and os.access(source, os.R_OK)
 
 
 def write_facts(layout: Layout, facts: RecordingFacts) -> None:

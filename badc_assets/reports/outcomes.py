@@ -17,8 +17,16 @@ from badc_assets.reports.parts import read_detections, read_effort, with_facts
 _FACTS = {
     "recording_id": pa.string(), "audio_path": pa.string(), "content_key": pa.string(), "size_bytes": pa.int64(),
     "container": pa.string(), "sample_format": pa.string(), "sample_rate_hz": pa.int64(), "channels": pa.int64(),
-    "frames": pa.int64(), "duration_ms": pa.int64(), "site": pa.string(), "site_source": pa.string(),
-    "start_local": pa.string(), "start_utc": pa.string(), "time_source": pa.string(),
+    "frames": pa.int64(), "duration_ms": pa.int64(), "study_area": pa.string(), "study_area_source": pa.string(),
+    "site": pa.string(), "site_source": pa.string(), "deployment": pa.string(), "deployment_source": pa.string(),
+    "side": pa.string(), "side_source": pa.string(), "recorder": pa.string(), "recorder_source": pa.string(),
+    "serial": pa.string(), "serial_source": pa.string(), "start_local": pa.string(), "start_utc": pa.string(),
+    "time_source": pa.string(), "zone": pa.string(), "zone_source": pa.string(), "clock_offset_s": pa.float64(),
+    "clock_offset_source": pa.string(), "latitude": pa.float64(), "longitude": pa.float64(),
+    "coordinates_source": pa.string(), "gain": pa.string(), "gain_source": pa.string(), "battery_v": pa.float64(),
+    "battery_v_source": pa.string(), "temperature_c": pa.float64(), "temperature_c_source": pa.string(),
+    "sun_elevation_deg": pa.float64(), "sunrise_utc": pa.string(), "sunset_utc": pa.string(), "diel_phase": pa.string(),
+    "sun_reason": pa.string(), "template": pa.string(),
 }  # fmt: skip
 
 _OUTCOME = {

@@ -111,6 +111,16 @@ def test_no_duplicate_recordings(dataset, instance):
     assert "copy.wav" in str(evaluation.metadata["list"].value)
 
 
+def test_names_are_understood(dataset, instance):
+    assert check(dataset, instance, "recording_catalog", "names_are_understood").passed
+    source = dataset.layout.source(f"audio/{dataset.recording_ids[0]}.wav")
+    source.rename(source.with_name("whatever.wav"))
+    run_assets(dataset.project, instance, ["recording_catalog"])
+    evaluation = check(dataset, instance, "recording_catalog", "names_are_understood")
+    assert not evaluation.passed
+    assert "whatever.wav" in str(evaluation.metadata["problems"].value)
+
+
 def test_aggregates_match_parts(dataset, instance):
     assert check(dataset, instance, "detection_aggregates", "aggregates_match_parts").passed
     table = dataset.layout.aggregate_table("detections")

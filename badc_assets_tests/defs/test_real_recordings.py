@@ -56,10 +56,20 @@ def test_the_song_meter_day_has_its_times(finished):
 
 def test_unknown_places_and_times_stay_unknown(finished):
     project, _ = finished
-    facts = read_facts(project.layout, "misc__1min")
+    facts = read_facts(project.layout, "misc__birds_10s")
     assert facts is not None
     assert (facts.site, facts.start_local, facts.time_source) == (None, None, "")
     assert facts.status == "ok"
+
+
+def test_place_and_time_are_columns_of_the_table(finished):
+    with duckdb.connect(str(finished[0].layout.database), read_only=True) as connection:
+        query = "select start_utc, time_source, recorder, serial, gain, battery_v, temperature_c, sun_reason from recordings"
+        rows = connection.sql(f"{query} where recording_id = 'misc__audiomoth_gps'").fetchall()
+    assert rows == [
+        ("2024-05-28T10:00:00+00:00", "OpenSoundscape comment", "AudioMoth", "243B1F026488F56E", "medium", 3.8, 12.8,
+         "unknown: coordinates")
+    ]  # fmt: skip
 
 
 def test_all_formats_are_read(finished):

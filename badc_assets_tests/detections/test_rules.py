@@ -111,6 +111,16 @@ class TestOtherRules:
         run(dataset, Levels(), rules=rules)
         assert all(outcome.was_reused for outcome in run(dataset, Levels(), rules=rules))
 
+    def test_stored_results_that_are_damaged_are_made_again(self, dataset):
+        first = dataset.recording_ids[0]
+        run(dataset, Levels(), min_score=0.0)
+        everything = found(dataset, first)
+        path = dataset.layout.detections(first)
+        path.write_bytes(b"PAR1" + bytes(path.stat().st_size - 4))
+        rules = DetectionRules(exclude=("OTHER",))
+        assert all(outcome.is_complete for outcome in run(dataset, Levels(), min_score=0.0, rules=rules))
+        assert found(dataset, first) == [row for row in everything if row[2] == "TONE"]
+
 
 class Refusing(Levels):
     """Must not be asked again."""

@@ -352,6 +352,15 @@ class TestWhatIsPassedOn:
             seen.append({name: calls(root)[-1][name] for name in ("max_models", "low_band", "choose_channel")})
         assert seen == [{"max_models": 6, "low_band": True, "choose_channel": True}] * 2
 
+    def test_a_configuration_file_cannot_bring_other_checkpoints_or_labels(self, made, root, tmp_path) -> None:
+        other = make_root(tmp_path / "other", models=1) / "data/ckpt"
+        (other / "model-0.ckpt").write_text('{"classes": [["Evil", "EVIL", null, null]]}')
+        (root / "yaml").mkdir()
+        text = json.dumps({"misc": {"ckpt_folder": str(other)}, "infer": {"segment_len": 5}})
+        (root / "yaml/default.yaml").write_text(text)
+        events = made(segment_s="variable", min_score=0.5).detect(recording(tmp_path, "A", 6, (1.0, 1.25)))
+        assert events == [Event(1000, 1250, OVEN, pytest.approx(0.9, abs=1e-3))]
+
     def test_each_recording_has_its_own_date(self, made, root, tmp_path) -> None:
         (root / "data/occurrence.pkl").touch()
         detector = made(region="CA-AB", date="recording")

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from badc_assets.detectors import transformers_openvino
 from badc_assets.detectors.protocol import Float32, Pending
-from badc_assets.detectors.transformers_backend import Precision, Ring, Ticket, filled_up, scores_of
+from badc_assets.detectors.transformers_backend import Asked, Precision, Ring, Ticket, filled_up, scores_of
 from badc_assets.detectors.transformers_precision import GuardedBackend
 from badc_assets.errors import BadcError
 
@@ -222,3 +223,32 @@ class TestRing:
         for _ in range(2):
             ring.submit(lambda slot: used.append(slot) or (lambda: np.zeros((1, 1), np.float32)))
         assert used == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("has", "own_choice", "asked", "found"),
+    [
+        ("FP32 BF16", "bf16", "auto", "bf16"),
+        ("FP32 BF16", "f32", "auto", "fp32"),  # bf16 is emulated
+        ("FP32", "f32", "auto", "fp32"),
+        ("FP32 BF16", "f32", "bf16", "bf16"),
+        ("FP32 BF16", "bf16", "fp32", "fp32"),
+        ("FP32 BF16", "bf16", "fp16", "fp32"),
+        ("FP32 FP16", "f32", "fp16", "fp16"),
+    ],
+)
+def test_openvino_uses_what_the_cpu_has(
+    monkeypatch: pytest.MonkeyPatch, has: str, own_choice: str, asked: Asked, found: Precision
+) -> None:
+    import openvino
+
+    class Core:
+        def get_property(self, device: str, name: str) -> object:
+            assert device == "CPU"
+            answers = {"OPTIMIZATION_CAPABILITIES": has.split()}
+            return {**answers, "INFERENCE_PRECISION_HINT": getattr(openvino.Type, own_choice)}[name]
+
+    monkeypatch.setattr(openvino, "Core", Core)
+    precision, note = transformers_openvino.precision_here(asked)
+    assert precision == found
+    assert note == ("" if asked in ("auto", found) else f"this CPU has no {asked}")

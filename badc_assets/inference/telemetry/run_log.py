@@ -151,7 +151,10 @@ class TelemetryRunLog:
         )
 
     def _done(self, log: TelemetryLog, place: LeasedDevice, recording_id: str, done: ChunkDone) -> None:
-        before = self._before.pop((place.worker, done.chunk_id), None)
+        if (place.worker, done.chunk_id) not in self._before:
+            # No window begins in it, or its sound could not be read: the detector never had it.
+            self._started(log, place, recording_id, done.chunk_id)
+        before = self._before.pop((place.worker, done.chunk_id))
         if done.error:
             failure = Failure(done.chunk_id, done.attempts, done.error, runtime_s=done.seconds)
             self._failed(log, place, recording_id, failure)

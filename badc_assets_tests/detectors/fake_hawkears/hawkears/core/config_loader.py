@@ -1,4 +1,4 @@
-"""The configuration: defaults, then entries of a YAML file (here: JSON). An unknown name is an error."""
+"""The configuration: defaults, then entries of YAML files (here: JSON). An unknown name is an error."""
 
 import json
 from pathlib import Path
@@ -23,12 +23,13 @@ class ConfigKeyError(Exception):
 
 def get_config(cfg_path=None, *, data_root=None):
     tables = {name: SimpleNamespace(**table) for name, table in DEFAULTS.items()}
-    given = json.loads(Path(cfg_path).read_text()) if cfg_path else {}
-    for name, table in given.items():
-        for key, value in table.items():
-            if not hasattr(tables[name], key):
-                raise ConfigKeyError(f"Key '{key}' is not in struct")
-            setattr(tables[name], key, value)
+    for file in (Path(data_root) / "yaml/default.yaml", Path(cfg_path) if cfg_path else None):
+        given = json.loads(file.read_text()) if file and file.exists() else {}
+        for name, table in given.items():
+            for key, value in table.items():
+                if not hasattr(tables[name], key):
+                    raise ConfigKeyError(f"Key '{key}' is not in struct")
+                setattr(tables[name], key, value)
     cfg = SimpleNamespace(**tables)
     cfg.misc.ckpt_folder = str(Path(data_root) / cfg.misc.ckpt_folder)
     cfg.root = str(data_root)
