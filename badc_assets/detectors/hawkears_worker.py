@@ -183,15 +183,10 @@ class Insides:
         self._watch(Predictor)
 
     def forget(self) -> None:
-        self.seen.update(loads=0, scored=False, heard_s=None)
+        self.seen.update(scored=False, heard_s=None)
 
     def _keep_models(self, model_loader: Any, class_manager: Any) -> None:
-        load = model_loader.load_from_checkpoint
-
-        @functools.cache
-        def kept(path: str, multi_label: bool | None, applies_config: bool) -> Any:
-            self.seen["loads"] += 1
-            return load(path, multi_label, applies_config)
+        kept = functools.cache(model_loader.load_from_checkpoint)
 
         def load_once(path: str, multi_label: bool | None = None, apply_training_config: bool = True) -> Any:
             model = kept(path, multi_label, apply_training_config)

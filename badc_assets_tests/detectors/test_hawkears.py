@@ -428,15 +428,23 @@ class TestEvents:
 class TestTraps:
     """What HawkEars reports as if nothing were calling, or as if something were."""
 
-    def test_models_are_loaded_once(self, python, root, tmp_path) -> None:
+    def test_models_are_loaded_once(self, made, root, tmp_path) -> None:
         make_root(root, models=3)
-        setup = {"root": str(root), "arguments": {"min_score": 0.1, "segment_len": 3.0, "max_models": 3}, "config": {}}
+        detector, clip = made(), recording(tmp_path, "A")
+        before = detector.detect(clip)
+        for model in (root / "data/ckpt").iterdir():
+            model.write_text("no model any more")
+        assert detector.detect(clip) == before
+
+    def test_other_models_configurations_do_not_stay_behind(self, python, root, tmp_path) -> None:
+        """Loading a model sets BriteKit's global configuration; a model that was kept has to do so too."""
+        setup = {"root": str(root), "arguments": {"min_score": 0.1, "max_models": 1}, "config": {}}
         process = WorkerProcess(python, WORKER, clean_environment(is_gpu=False, threads=1), root)
-        assert process.ask(setup)["models"] == "kept"
-        answers = [process.ask({"path": str(recording(tmp_path, name).path)}) for name in ("A", "B")]
+        process.ask(setup)
+        for name in ("A", "B"):
+            process.ask({"path": str(recording(tmp_path, name).path)})
         process.stop()
-        assert [answer["loads"] for answer in answers] == [0, 0]
-        assert answers[0]["detections"][0][1:] == answers[1]["detections"][0][1:]
+        assert (root / "applied.log").read_text().count("model-0.ckpt") == 4
 
     def test_versions_with_unknown_insides_are_run_as_they_are(self, root, tmp_path) -> None:
         python = make_environment(tmp_path / "newer", {"hawkears": "2.4.0"})

@@ -15,9 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from badc_assets.detectors import hawkears_package
 from badc_assets.detectors.hawkears import HawkEarsDetector, HawkEarsSettings
-from badc_assets.detectors.hawkears_process import WorkerProcess, clean_environment
 from badc_assets.detectors.protocol import Device, Event
 from badc_assets.errors import BadcError
 from badc_assets_tests.detectors.hawkears_environment import clip_of
@@ -30,7 +28,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 SURE = 0.9
-WORKER = Path(hawkears_package.__file__).with_name("hawkears_worker.py")
 
 
 @pytest.fixture(scope="module")
@@ -94,17 +91,17 @@ def test_labels_have_codes_and_names(detector, sounds) -> None:
     }
 
 
-def test_models_are_loaded_once_and_results_stay_the_same(python, root, sounds) -> None:
-    arguments = {"min_score": 0.1, "segment_len": 3.0, "max_models": 1, "low_band": False}
-    process = WorkerProcess(python, WORKER, clean_environment(is_gpu=False, threads=1), root)
+def test_models_are_loaded_once_and_results_stay_the_same(python, root, sounds, tmp_path) -> None:
+    shutil.copytree(root, tmp_path / "root")
+    other = HawkEarsDetector(HawkEarsSettings.model_validate({"python": python, "root": tmp_path / "root"}))
+    other.load(Device())
     try:
-        process.ask({"root": str(root), "arguments": arguments, "config": {}})
-        names = ("GNWT114_20230601_060000", "GNWT231_20230601_052500", "GNWT114_20230601_060000")
-        answers = [process.ask({"path": str(sounds / f"{name}.wav")}) for name in names]
+        clips = [clip_of(path) for path in sorted(sounds.glob("*.wav"))]
+        before = [other.detect(clip) for clip in clips]
+        (tmp_path / "root/data/ckpt/tiny_hawkears.ckpt").write_bytes(b"no model any more")
+        assert [other.detect(clip) for clip in clips] == before
     finally:
-        process.stop()
-    assert [answer["loads"] for answer in answers] == [0, 0, 0]
-    assert answers[0]["detections"] == answers[2]["detections"] != answers[1]["detections"]
+        other.close()
 
 
 def test_a_git_annex_link_gives_what_the_file_gives(detector, sounds, tmp_path) -> None:

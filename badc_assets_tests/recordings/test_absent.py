@@ -9,7 +9,7 @@ from badc_assets.chunks.verify import changed_chunks
 from badc_assets.detections.store import read_result_status
 from badc_assets.detectors.energy import EnergyDetector, EnergySettings
 from badc_assets.inference.engine import Engine
-from badc_assets.inference.outstanding import Wanted, outstanding
+from badc_assets.inference.outstanding import outstanding
 from badc_assets.inference.settings import InferenceSettings
 from badc_assets.recordings.current import catalog_update, require_catalog, update_catalog
 from badc_assets.recordings.facts import read_facts
@@ -26,10 +26,10 @@ def analyse(dataset):
     return {outcome.recording_id: outcome for outcome in engine.run(dataset.recording_ids)}
 
 
-def to_do(dataset, **changes):
+def to_do(dataset, recordings=None):
     project = dataset.project
-    wanted = Wanted(project.recordings, project.chunking, project.inference, DETECTOR.info)
-    return outstanding(dataset.layout, require_catalog(dataset.layout).entries, Wanted(**{**vars(wanted), **changes}))
+    entries = require_catalog(dataset.layout).entries
+    return outstanding(dataset.layout, entries, recordings or project.recordings, project.wanted_results)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
-GLOBAL_CONFIG = SimpleNamespace(applied=[])
+GLOBAL_CONFIG = SimpleNamespace(name="global")
 
 
 def get_config() -> SimpleNamespace:
@@ -17,7 +17,8 @@ class Model:
         self.classes = json.loads(Path(path).read_text())["classes"]
 
     def apply_training_config(self, cfg: SimpleNamespace) -> None:
-        cfg.applied.append(self.path)
+        with (Path(self.path).parents[2] / "applied.log").open("a") as log:
+            log.write(f"{self.path} {cfg.name}\n")
 
 
 def load_from_checkpoint(checkpoint_path: str, multi_label: bool | None = None, apply_training_config: bool = True):

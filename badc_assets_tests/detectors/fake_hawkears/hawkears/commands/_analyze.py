@@ -64,7 +64,13 @@ def analyze(
         cfg.hawkears.region = region
         if include is not None:
             cfg.hawkears.include_list = include
-        for name, value in (("min_score", min_score), ("segment_len", segment_len), ("max_models", max_models)):
+        given = {
+            "min_score": min_score,
+            "segment_len": segment_len,
+            "max_models": max_models,
+            "label_field": label_field,
+        }
+        for name, value in given.items():
             if value is not None:
                 setattr(cfg.infer, name, value)
         result = Analyzer(cfg).run(input_path, output_path, date, recording_paths)

@@ -47,10 +47,14 @@ class Analyzer:
         length_s = self.cfg.infer.segment_len or 1 / FPS
         each = round(length_s * FPS)
         spans = range(0, len(frames), each)
+        # With the default, codes, a class that has none is left out.
+        uses_names = self.cfg.infer.label_field == "names"
         return [
-            InferenceDetection(Path(path), name, start / FPS, start / FPS + length_s, score)
-            for column, name in enumerate(predictor.class_names)
-            if self.class_mgr.all_classes()[column].include
+            InferenceDetection(
+                Path(path), one.name if uses_names else one.code, start / FPS, start / FPS + length_s, score
+            )
+            for column, one in enumerate(self.class_mgr.all_classes())
+            if one.include and (uses_names or one.code)
             for start in spans
             if (score := max(row[column] for row in frames[start : start + each])) >= self.cfg.infer.min_score
         ]
