@@ -46,20 +46,11 @@ def examine(
     again, and what was known of sound that is not here now stays known. `declared` saves reading the declared files.
     """
     declared = declared or load_declared(settings)
-    key, size, flags = entry.content_key, entry.size_bytes, []
-    if entry.state == "vanished":
-        flags.append(Flag("vanished", "fatal", "was in the dataset before and is not there any more"))
-    else:
+    key, size = entry.content_key, entry.size_bytes
+    if entry.state != "vanished":
         key, size = _current_key(layout.source(entry.audio_path), entry)
-    known = _remembered(former) if former is not None and former.content_key == key else None
-    observed = _Observed()
-    if entry.state == "vanished" or (known is not None and _is_here(layout, entry)):
-        observed = known or observed
-    else:
-        observed = _observe(layout.source(entry.audio_path))
-        if known is not None and any(flag.code in ABSENT_CODES for flag in observed.flags):
-            observed = replace(known, flags=observed.flags)
-    flags += observed.flags
+    observed = _observed(layout, entry, former if former is not None and former.content_key == key else None)
+    flags = list(observed.flags)
     if observed.sound is not None and not any(flag.code in ABSENT_CODES for flag in flags):
         flags += _sound_flags(observed.sound, settings)
     if key != entry.content_key:
@@ -102,6 +93,19 @@ def headers_of(source: Path) -> tuple[Statement, ...]:
         return header_statements(read_tags(source))
     except OSError:
         return ()
+
+
+def _observed(layout: Layout, entry: CatalogEntry, former: RecordingFacts | None) -> _Observed:
+    """What the file shows, from `former` facts of the same content where it need not be opened or is not here."""
+    known = _remembered(former) if former is not None else None
+    if entry.state == "vanished":
+        flag = Flag("vanished", "fatal", "was in the dataset before and is not there any more")
+        return replace(known or _Observed(), flags=(flag,))
+    if known is not None and _is_here(layout, entry):
+        return known
+    observed = _observe(layout.source(entry.audio_path))
+    is_absent = any(flag.code in ABSENT_CODES for flag in observed.flags)
+    return replace(known, flags=observed.flags) if known is not None and is_absent else observed
 
 
 def _observe(source: Path) -> _Observed:
