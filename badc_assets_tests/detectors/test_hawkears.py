@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from badc_assets.detectors import hawkears_package
 from badc_assets.detectors.hawkears import HawkEarsDetector, HawkEarsSettings
-from badc_assets.detectors.hawkears_process import HawkEarsFailed, WorkerProcess, clean_environment
+from badc_assets.detectors.hawkears_process import HawkEarsFailed, clean_environment
 from badc_assets.detectors.protocol import Device, Event, Label
 from badc_assets.errors import BadcError
 from badc_assets_tests.detector_contract import FileDetectorContract
@@ -35,7 +34,6 @@ from badc_assets_tests.detectors.hawkears_environment import (
 from badc_assets_tests.sounds import write_sound
 
 OVEN, WTSP = Label("OVEN", "Ovenbird"), Label("WTSP", "White-throated Sparrow")
-WORKER = Path(hawkears_package.__file__).with_name("hawkears_worker.py")
 
 
 @pytest.fixture(scope="module")
@@ -436,15 +434,14 @@ class TestTraps:
             model.write_text("no model any more")
         assert detector.detect(clip) == before
 
-    def test_other_models_configurations_do_not_stay_behind(self, python, root, tmp_path) -> None:
-        """Loading a model sets BriteKit's global configuration; a model that was kept has to do so too."""
-        setup = {"root": str(root), "arguments": {"min_score": 0.1, "max_models": 1}, "config": {}}
-        process = WorkerProcess(python, WORKER, clean_environment(is_gpu=False, threads=1), root)
-        process.ask(setup)
+    def test_a_kept_model_configures_britekit_as_a_loaded_one_does(self, made, root, tmp_path) -> None:
+        """Otherwise the configuration of the model that was loaded last would stay, that for low bands."""
+        detector = made()
+        applied = [(root / "applied.log").read_text().count("\n")]
         for name in ("A", "B"):
-            process.ask({"path": str(recording(tmp_path, name).path)})
-        process.stop()
-        assert (root / "applied.log").read_text().count("model-0.ckpt") == 4
+            detector.detect(recording(tmp_path, name))
+            applied.append((root / "applied.log").read_text().count("\n"))
+        assert applied == [applied[0], applied[0] + 1, applied[0] + 2]
 
     def test_versions_with_unknown_insides_are_run_as_they_are(self, root, tmp_path) -> None:
         python = make_environment(tmp_path / "newer", {"hawkears": "2.4.0"})

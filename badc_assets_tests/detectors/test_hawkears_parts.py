@@ -170,6 +170,14 @@ class TestHeard:
         sound[::7, 1] = 0.1
         assert not listen(write_sound(tmp_path / "A.wav", sound), 1000).is_flat
 
+    @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+    def test_samples_that_are_no_numbers(self, tmp_path, odd) -> None:
+        sound = np.full((40_000, 2), 0.1, np.float32)
+        sound[30_000, 1] = odd
+        path = write_sound(tmp_path / "A.wav", sound, subtype="FLOAT")
+        with pytest.raises(BadcError, match=r"A\.wav: holds samples that are not numbers"):
+            listen(path, 2500)
+
     def test_a_file_shorter_than_it_should_be(self, tmp_path) -> None:
         path = write_sound(tmp_path / "A.wav", np.ones(16_000, np.float32) / 2)
         assert listen(path, 1040).is_flat

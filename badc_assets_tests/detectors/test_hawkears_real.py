@@ -6,7 +6,6 @@ BADC_HAWKEARS_PYTHON names an interpreter that has HawkEars, such as the one tha
 from __future__ import annotations
 
 import csv
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,20 +18,17 @@ from badc_assets.detectors.hawkears import HawkEarsDetector, HawkEarsSettings
 from badc_assets.detectors.protocol import Device, Event
 from badc_assets.errors import BadcError
 from badc_assets_tests.detectors.hawkears_environment import clip_of
+from badc_assets_tests.detectors.real_hawkears import make_real_root, needs_real_hawkears, real_python
 from badc_assets_tests.sounds import write_sound
 
-VARIABLE = "BADC_HAWKEARS_PYTHON"
-pytestmark = pytest.mark.skipif(
-    VARIABLE not in os.environ,
-    reason=f"{VARIABLE} names no interpreter with HawkEars (`badc detectors setup hawkears`)",
-)
+pytestmark = needs_real_hawkears
 
 SURE = 0.9
 
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    return Path(os.environ[VARIABLE])
+    return real_python()
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +37,8 @@ def sounds(shared_data) -> Path:
 
 
 @pytest.fixture(scope="module")
-def root(python, sounds, tmp_path_factory) -> Path:
-    """The configuration that comes with the package, and the tiny checkpoint."""
-    installed = next(python.parent.parent.glob("lib/python3*/site-packages/hawkears/install/canada"))
-    folder = tmp_path_factory.mktemp("root")
-    shutil.copytree(installed / "yaml", folder / "yaml")
-    (folder / "data/ckpt").mkdir(parents=True)
-    for name in ("exclude.txt", "taxonomy.csv"):
-        shutil.copy(installed / "data" / name, folder / "data")
-    shutil.copy(sounds / "tiny_hawkears.ckpt", folder / "data/ckpt")
-    return folder
+def root(sounds, tmp_path_factory) -> Path:
+    return make_real_root(tmp_path_factory.mktemp("root"), sounds)
 
 
 @pytest.fixture(scope="module")
