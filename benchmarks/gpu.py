@@ -39,8 +39,8 @@ def gpu(bench) -> None:
 def _detector(kind: str, models: Path):
     if kind == "mel":
         return MelCnn()
-    from badc_assets.detectors.transformers_detector import TransformersDetector
-    from badc_assets.detectors.transformers_settings import TransformersSettings
+    from badc_assets.detectors.transformers.detector import TransformersDetector
+    from badc_assets.detectors.transformers.settings import TransformersSettings
 
     return TransformersDetector(TransformersSettings(model=str(saved_model(models, kind))))  # pyright: ignore
 

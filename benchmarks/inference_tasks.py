@@ -18,8 +18,8 @@ def _detector(kind: str, folder: str, backend: str, precision: str):
         from benchmarks.models import MelCnn
 
         return MelCnn()
-    from badc_assets.detectors.transformers_detector import TransformersDetector
-    from badc_assets.detectors.transformers_settings import TransformersSettings
+    from badc_assets.detectors.transformers.detector import TransformersDetector
+    from badc_assets.detectors.transformers.settings import TransformersSettings
     from benchmarks.models import saved_model
 
     model = saved_model(Path(folder), kind)

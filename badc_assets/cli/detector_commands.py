@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from badc_assets.detectors.hawkears_setup import VERSION as HAWKEARS_VERSION
+from badc_assets.detectors.hawkears.setup import VERSION as HAWKEARS_VERSION
 from badc_assets.detectors.registry import DETECTORS
 from badc_assets.errors import BadcError
 from badc_assets.project import load_project
@@ -60,13 +60,13 @@ def setup(
 
 
 def _set_up_hawkears(show: Callable[[str], None], python: Path, version: str) -> Path:
-    from badc_assets.detectors.hawkears_setup import RealPrograms, set_up
+    from badc_assets.detectors.hawkears.setup import RealPrograms, set_up
 
     return set_up(RealPrograms(show), python, version)
 
 
 def _download_transformers() -> Path:
-    from badc_assets.detectors.transformers_settings import TransformersSettings
-    from badc_assets.detectors.transformers_source import download
+    from badc_assets.detectors.transformers.settings import TransformersSettings
+    from badc_assets.detectors.transformers.source import download
 
     return download(TransformersSettings.model_validate(load_project().detectors.get("transformers", {})))

@@ -8,14 +8,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from badc_assets.detectors.command import CommandDetector, CommandSettings
-from badc_assets.detectors.energy import EnergyDetector, EnergySettings
-from badc_assets.detectors.hawkears import HawkEarsDetector
-from badc_assets.detectors.hawkears_settings import HawkEarsSettings
+from badc_assets.detectors.command.detector import CommandDetector, CommandSettings
+from badc_assets.detectors.energy.detector import EnergyDetector, EnergySettings
+from badc_assets.detectors.hawkears.detector import HawkEarsDetector
+from badc_assets.detectors.hawkears.settings import HawkEarsSettings
 from badc_assets.detectors.protocol import Detector
 from badc_assets.detectors.stub import StubDetector, StubSettings
-from badc_assets.detectors.transformers_detector import TransformersDetector
-from badc_assets.detectors.transformers_settings import TransformersSettings
+from badc_assets.detectors.transformers.detector import TransformersDetector
+from badc_assets.detectors.transformers.settings import TransformersSettings
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from badc_assets.chunks.manifest import Chunk
-from badc_assets.detectors.command_output import read_detection_json
+from badc_assets.detectors.command.output import read_detection_json
 from badc_assets.errors import BadcError
 from badc_assets.files import exclusive
 from badc_assets.inference.journal import ChunkRecord, JournalWriter, read_journal

@@ -13,6 +13,7 @@ import queue
 import signal
 import sys
 import threading
+import warnings
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
@@ -30,6 +31,8 @@ GPU_READERS = 4
 def main(descriptor: int) -> None:
     """Serve the engine at the other end of this socket."""
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    # Torch says so of a package that we need; nobody who runs a detector can do anything about it.
+    warnings.filterwarnings("ignore", message="The pynvml package is deprecated")
     # What libraries print must not end up in the output of the command that started the engine.
     os.dup2(2, 1)
     connection = Connection(descriptor)

@@ -13,9 +13,9 @@ from badc_assets.detections.store import read_table
 from badc_assets.project import Project
 from badc_assets_tests.cli.test_commands import PER_RECORDING, Shell, home
 from badc_assets_tests.datasets import make_dataset
-from badc_assets_tests.detectors.hawkears_environment import make_environment, make_root, sound
-from badc_assets_tests.detectors.real_hawkears import make_real_root, needs_real_hawkears, real_python
-from badc_assets_tests.detectors.transformers_models import save_model
+from badc_assets_tests.detectors.hawkears.environment import make_environment, make_root, sound
+from badc_assets_tests.detectors.hawkears.real import make_real_root, needs_real_hawkears, real_python
+from badc_assets_tests.detectors.transformers.models import save_model
 from badc_assets_tests.sounds import write_sound
 
 __all__ = ["home"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from badc_assets.detectors.energy import EnergyDetector, EnergySettings
+from badc_assets.detectors.energy.detector import EnergyDetector, EnergySettings
 from badc_assets.detectors.protocol import Event, Float32, StreamInfo
 
 

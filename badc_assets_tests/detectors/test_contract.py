@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from badc_assets.detectors.command import CommandDetector, CommandSettings
-from badc_assets.detectors.energy import EnergyDetector, EnergySettings
+from badc_assets.detectors.command.detector import CommandDetector, CommandSettings
+from badc_assets.detectors.energy.detector import EnergyDetector, EnergySettings
 from badc_assets.detectors.stub import StubDetector, StubSettings
 from badc_assets_tests.detector_contract import (
     FileDetectorContract,
     StreamDetectorContract,
     WindowDetectorContract,
 )
-from badc_assets_tests.detectors.programs import program
+from badc_assets_tests.detectors.command.programs import program
 
 
 class TestStub(WindowDetectorContract):

@@ -9,7 +9,7 @@ import pytest
 
 from badc_assets.detections.store import read_result_status
 from badc_assets.detections.verify import results_problems
-from badc_assets.detectors.energy import EnergyDetector, EnergySettings
+from badc_assets.detectors.energy.detector import EnergyDetector, EnergySettings
 from badc_assets.detectors.stub import StubDetector, StubSettings
 from badc_assets_tests.datasets import make_dataset
 from badc_assets_tests.inference.detectors import LoudWindows, WholeFile

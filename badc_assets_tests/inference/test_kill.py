@@ -95,3 +95,14 @@ def test_killed_fifty_times_and_the_table_is_the_same(tmp_path):
     assert windows <= diary.stat().st_size <= windows + KILLS * WORKERS * WINDOWS
     assert temporary_files(tmp_path / "killed") == []
     assert not list((tmp_path / "killed").glob("artifacts/journal/*"))
+
+
+def test_two_at_once_do_nothing_twice(tmp_path):
+    dataset, diary = recorded(tmp_path / "both"), tmp_path / "diary"
+    both = [start(tmp_path / "both", diary, 0.01) for _ in range(2)]
+    assert [process.wait(200) for process in both] == [0, 0]
+    assert size(diary) == RECORDINGS * SECONDS * 2
+    alone = recorded(tmp_path / "alone")
+    list(engine_of(tmp_path / "alone", None, 0.0).run(alone.recording_ids))
+    for recording in dataset.recording_ids:
+        assert results(dataset.layout, recording) == results(alone.layout, recording)

@@ -7,7 +7,7 @@ import pytest
 from badc_assets.chunks.status import read_status
 from badc_assets.chunks.verify import changed_chunks
 from badc_assets.detections.store import read_result_status
-from badc_assets.detectors.energy import EnergyDetector, EnergySettings
+from badc_assets.detectors.energy.detector import EnergyDetector, EnergySettings
 from badc_assets.inference.engine import Engine
 from badc_assets.inference.outstanding import outstanding
 from badc_assets.inference.settings import InferenceSettings

@@ -10,7 +10,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badc_assets.detectors.energy import EnergyDetector, EnergySettings
+from badc_assets.detectors.energy.detector import EnergyDetector, EnergySettings
 from badc_assets.detectors.protocol import StreamInfo
 from badc_assets.errors import BadcError
 from badc_assets.samples.agreement import Agreement, FoundEvent, agreement, read_truth

@@ -1,0 +1,235 @@
+"""The energy detector on made sounds: what it finds, what it leaves, and what it must not depend on."""
+
+from __future__ import annotations
+
+import tracemalloc
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from badc_assets.detectors.energy.detector import EnergyDetector, EnergySettings, confidence
+from badc_assets.detectors.protocol import Event, StreamDetector, StreamInfo
+from badc_assets.errors import BadcError
+from badc_assets_tests.detectors.sounds import add, events_in, noise, tone
+
+RATE = 22_050
+
+
+def _near(events: list[Event], start_s: float, end_s: float, hz: float, *, slack_ms: float = 60) -> list[Event]:
+    """The events that start and end there and whose box holds `hz`."""
+    return [
+        event
+        for event in events
+        if abs(event.start_ms - start_s * 1000) <= slack_ms
+        and abs(event.end_ms - end_s * 1000) <= slack_ms
+        and (event.low_hz or 0) <= hz <= (event.high_hz or 0)
+    ]
+
+
+class TestDescription:
+    def test_is_a_stream_detector_at_the_recordings_own_rate(self) -> None:
+        detector = EnergyDetector(EnergySettings())
+        assert isinstance(detector, StreamDetector)
+        assert (detector.info.kind, detector.info.sample_rate_hz) == ("stream", None)
+        assert [label.code for label in detector.info.labels] == ["SOUND"]
+
+    def test_hash_follows_every_setting(self) -> None:
+        base = EnergySettings()
+        hashes = {EnergyDetector(base).info.settings_hash}
+        for name, value in base.model_dump().items():
+            changed = EnergySettings.model_validate({**base.model_dump(), name: value * 1.01})
+            hashes.add(EnergyDetector(changed).info.settings_hash)
+        assert len(hashes) == 1 + len(EnergySettings.model_fields)
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"low_hz": 5000, "high_hz": 4000},
+            {"extend_db": 12, "threshold_db": 10},
+            {"min_duration_ms": 20_000},
+            {"window_ms": 0},
+            {"threshold": 3},
+        ],
+    )
+    def test_senseless_settings_are_refused(self, values: dict[str, float]) -> None:
+        with pytest.raises(ValidationError):
+            EnergySettings.model_validate(values)
+
+    def test_a_rate_too_low_for_the_wanted_band_is_refused(self) -> None:
+        detector = EnergyDetector(EnergySettings(low_hz=6000))
+        with pytest.raises(BadcError, match="8000 Hz"):
+            detector.open(StreamInfo("recording", 8000, 80_000))
+
+
+class TestFinds:
+    @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 250_000, 384_000])
+    def test_a_call_at_any_sample_rate(self, rate: int) -> None:
+        sound = add(noise(8, rate), tone(0.5, rate, 2500, level_dbfs=-40), 4.0, rate)
+        (event,) = events_in(sound, rate)
+        assert _near([event], 4.0, 4.5, 2500) == [event]
+        assert event.peak_hz == pytest.approx(2500, abs=60)
+
+    @pytest.mark.parametrize("start_s", [0.0, 0.3, 9.5])
+    def test_a_call_at_the_border_of_a_recording(self, start_s: float) -> None:
+        sound = add(noise(10, RATE), tone(0.5, RATE, 2500), start_s, RATE)
+        assert len(_near(events_in(sound, RATE), start_s, start_s + 0.5, 2500)) == 1
+
+    def test_a_louder_call_has_more_confidence(self) -> None:
+        found = []
+        for level_dbfs in (-50, -44, -38, -32):
+            sound = add(noise(8, RATE), tone(0.5, RATE, 2500, level_dbfs=level_dbfs), 4.0, RATE)
+            found.append(_near(events_in(sound, RATE), 4.0, 4.5, 2500)[0])
+        assert all(0 <= event.confidence <= 1 for event in found)
+        for quiet, loud in pairwise(found):
+            assert loud.confidence > quiet.confidence
+            assert (loud.snr_db or 0) - (quiet.snr_db or 0) == pytest.approx(6, abs=2)
+
+    def test_calls_in_two_bands_at_one_time_are_two_events(self) -> None:
+        sound = add(noise(8, RATE), tone(0.5, RATE, 1000), 3.0, RATE)
+        sound = add(sound, tone(1.0, RATE, 5000), 3.0, RATE)
+        events = events_in(sound, RATE)
+        assert len(events) == 2
+        assert _near(events, 3.0, 3.5, 1000) and _near(events, 3.0, 4.0, 5000)
+
+    def test_notes_with_short_pauses_are_one_event_and_with_long_ones_several(self) -> None:
+        def series(pause_s: float) -> int:
+            sound = noise(8, RATE)
+            for note in range(4):
+                sound = add(sound, tone(0.15, RATE, 3000), 2 + note * (0.15 + pause_s), RATE)
+            return len(events_in(sound, RATE))
+
+        assert (series(0.08), series(0.4)) == (1, 4)
+
+    def test_sound_after_digital_silence(self) -> None:
+        silence = np.zeros(40 * RATE, dtype=np.float32)
+        (event,) = events_in(add(silence, tone(1.0, RATE, 2500, level_dbfs=-60), 30.0, RATE), RATE)
+        assert _near([event], 30.0, 31.0, 2500)
+
+    def test_a_call_in_noise_that_follows_digital_silence(self) -> None:
+        sound = np.concatenate([np.zeros(40 * RATE, dtype=np.float32), noise(40, RATE)])
+        events = events_in(add(sound, tone(0.5, RATE, 2500), 45.0, RATE), RATE)
+        assert _near(events, 45.0, 45.5, 2500)
+        assert len(events) <= 2
+
+    def test_sound_that_repeats_for_ten_seconds_is_not_taken_for_background(self) -> None:
+        sound = noise(60, RATE)
+        for number in range(20):
+            sound = add(sound, tone(0.25, RATE, 3000), 20 + number * 0.5, RATE)
+        assert len(events_in(sound, RATE)) == 20
+
+
+class TestLeaves:
+    @pytest.mark.parametrize("level_dbfs", [-80, -50, -20])
+    def test_steady_noise(self, level_dbfs: float) -> None:
+        assert events_in(noise(120, RATE, level_dbfs=level_dbfs, seed=3), RATE) == []
+
+    def test_digital_silence(self) -> None:
+        assert events_in(np.zeros(60 * RATE, dtype=np.float32), RATE) == []
+
+    def test_constant_tone_and_offset(self) -> None:
+        time_s = np.arange(60 * RATE) / RATE
+        hum = (0.1 * np.sin(2 * np.pi * 440 * time_s) + 0.3).astype(np.float32)
+        assert events_in(hum, RATE) == []
+        assert events_in(hum + noise(60, RATE), RATE) == []
+        assert events_in(np.full(60 * RATE, 0.7, dtype=np.float32), RATE) == []
+
+    def test_noise_that_grows_slowly(self) -> None:
+        rise = 10 ** (np.linspace(0, 20, 120 * RATE) / 20)
+        assert events_in((noise(120, RATE) * rise).astype(np.float32), RATE) == []
+
+    def test_a_click(self) -> None:
+        sound = noise(10, RATE)
+        sound[5 * RATE : 5 * RATE + 20] += 0.5
+        assert events_in(sound, RATE) == []
+
+
+class TestBounds:
+    def test_a_long_sound_is_cut(self) -> None:
+        sound = add(noise(60, RATE), tone(10, RATE, 3000), 20, RATE)
+        events = events_in(sound, RATE, EnergySettings(max_duration_ms=3000))
+        assert len(events) >= 4
+        assert all(event.end_ms - event.start_ms <= 3000 + 50 for event in events)
+        assert sum(event.end_ms - event.start_ms for event in events) == pytest.approx(10_000, rel=0.05)
+
+    def test_a_hum_that_begins_midway_becomes_background(self) -> None:
+        sound = add(noise(120, RATE), tone(80, RATE, 3000), 40, RATE)
+        assert sum(event.end_ms - event.start_ms for event in events_in(sound, RATE)) < 15_000
+
+    def test_clipped_sound(self) -> None:
+        sound = np.clip(noise(30, RATE, level_dbfs=0) * 5, -1, 1)
+        assert len(events_in(sound, RATE)) <= 2
+
+    def test_broken_samples_count_as_zero(self) -> None:
+        sound = add(noise(20, RATE), tone(0.5, RATE, 2500), 12, RATE)
+        broken, zeroed = sound.copy(), sound.copy()
+        broken[3 * RATE : 3 * RATE + 50] = [np.nan, np.inf, -np.inf, 1e30, -3e38] * 10
+        zeroed[3 * RATE : 3 * RATE + 50] = 0
+        with np.errstate(all="raise"):
+            events = events_in(broken, RATE)
+        assert events == events_in(zeroed, RATE)
+        assert _near(events, 12, 12.5, 2500)
+
+    @pytest.mark.parametrize("frames", [0, 1, 7, 100, 511, 512, 513, 1023, 1025, 2000])
+    def test_recordings_shorter_than_a_few_windows(self, frames: int) -> None:
+        for event in events_in(noise(1, RATE)[:frames], RATE):
+            assert 0 <= event.start_ms < event.end_ms <= -(-frames * 1000 // RATE)
+
+    def test_memory_does_not_grow_with_the_recording(self) -> None:
+        """Twenty minutes at this rate are 38 MB of samples; the detector stays far below, as it does for one minute."""
+        block = add(noise(10, 8000), tone(0.5, 8000, 2500), 4, 8000)
+        session = EnergyDetector(EnergySettings(floor_window_s=10)).open(StreamInfo("r", 8000, 120 * len(block)))
+        tracemalloc.start()
+        found = sum(len(session.feed(block)) for _ in range(120)) + len(session.close())
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert found == 120
+        assert peak_bytes < 3e6
+
+
+class TestBlocks:
+    """An event must not depend on how the samples happen to be cut."""
+
+    rate = 8_000
+    options = EnergySettings(floor_window_s=4, max_duration_ms=2000)
+
+    @classmethod
+    def _sound(cls) -> np.ndarray:
+        sound = noise(20, cls.rate)
+        for start_s, seconds, hz in (
+            (0.9, 0.3, 2000),
+            (3.7, 3.5, 1000),
+            (7.95, 0.1, 3000),
+            (8.02, 0.5, 3100),
+            (19.6, 0.4, 500),
+        ):
+            sound = add(sound, tone(seconds, cls.rate, hz), start_s, cls.rate)
+        return sound
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.lists(st.integers(0, 20 * 8_000), max_size=60))
+    def test_any_cuts_give_the_same_events_in_the_same_order(self, cuts: list[int]) -> None:
+        whole = events_in(self._sound(), self.rate, self.options)
+        assert len(whole) >= 5
+        assert events_in(self._sound(), self.rate, self.options, cuts=cuts) == whole
+
+    def test_single_samples_give_the_same_events(self) -> None:
+        sound = self._sound()[: 5 * self.rate]
+        whole = events_in(sound, self.rate, self.options)
+        assert whole
+        assert events_in(sound, self.rate, self.options, cuts=range(1, len(sound))) == whole
+
+    def test_events_arrive_before_the_end(self) -> None:
+        session = EnergyDetector(self.options).open(StreamInfo("r", self.rate, 0))
+        early = session.feed(self._sound()[: 10 * self.rate])
+        assert {event.start_ms // 1000 for event in early} >= {0, 3}
+
+
+@given(st.floats(-200, 200), st.floats(-200, 200))
+def test_confidence_rises_with_the_ratio_and_stays_in_range(one_db: float, other_db: float) -> None:
+    low, high = (confidence(value, half_db=12, scale_db=3) for value in sorted((one_db, other_db)))
+    assert 0 <= low <= high <= 1
+    assert confidence(12, half_db=12, scale_db=3) == 0.5
