@@ -57,18 +57,22 @@ class DetectionRules(BaseModel):
 def merged(events: Sequence[Event], gap_ms: int) -> list[Event]:
     """Events of one label that overlap, touch, or lie at most `gap_ms` apart, as one: the union of their spans and bands.
 
-    Its confidence, peak frequency and level are those of the surest part.
+    Its confidence, peak frequency and level are those of the surest part. Sorted by start, end and label.
     """
     joined: list[Event] = []
     open_ends: dict[object, int] = {}
-    for event in sorted(events, key=lambda one: (one.start_ms, one.end_ms)):
+    for event in sorted(events, key=_order):
         place = open_ends.get(event.label)
         if place is None or event.start_ms > joined[place].end_ms + gap_ms:
             open_ends[event.label] = len(joined)
             joined.append(event)
         else:
             joined[place] = _union(joined[place], event)
-    return joined
+    return sorted(joined, key=_order)
+
+
+def _order(event: Event) -> tuple[int, int, str, str]:
+    return event.start_ms, event.end_ms, event.label.code, event.label.name
 
 
 def _union(first: Event, second: Event) -> Event:

@@ -10,7 +10,7 @@ import pytest
 from badc_assets.chunks.manifest import Chunk, chunk_id
 from badc_assets.detections.schema import BADC_COLUMNS, DETECTION_COLUMNS
 from badc_assets.detections.store import ResultStatus, read_result_status, read_table, status_path, write_results
-from badc_assets.detections.tables import Trace, detection_columns, effort_rows, place
+from badc_assets.detections.tables import Analysed, Trace, detection_columns, effort_rows, place
 from badc_assets.detectors.protocol import DetectorInfo, Event, Label
 from badc_assets.errors import BadcError
 from badc_assets.layout import Layout
@@ -27,6 +27,7 @@ def chunk(start_ms: int, end_ms: int) -> Chunk:
 
 
 CHUNKS = (chunk(0, 4000), chunk(3000, 7000), chunk(6000, 9000))
+ANALYSED = {chunk.chunk_id: Analysed() for chunk in CHUNKS}
 EVENTS = (Event(6500, 8000, LABEL, 0.5), Event(2500, 3500, LABEL, 0.9, low_hz=100.0), Event(3000, 3200, LABEL, 0.7))
 
 
@@ -34,7 +35,7 @@ def write(layout: Layout, events=EVENTS, status=STATUS, parts=None) -> ResultSta
     placed = place(events, CHUNKS)
     found = Counter(chunk.chunk_id for _, chunk in placed)
     parts = [detection_columns(FACTS, placed, TRACE)] if parts is None else parts
-    return write_results(layout, status, parts, effort_rows(CHUNKS, found, TRACE))
+    return write_results(layout, status, parts, effort_rows(CHUNKS, found, TRACE, ANALYSED))
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_what_is_not_whole_does_not_count(layout, damage):
 
 
 def test_overlap_is_effort_only_once():
-    rows = effort_rows(CHUNKS, {CHUNKS[1].chunk_id: 2}, TRACE)
+    rows = effort_rows(CHUNKS, {CHUNKS[1].chunk_id: 2}, TRACE, ANALYSED)
     assert [(row["effort_ms"], row["status"], row["detections"]) for row in rows] == [
         (4000, "empty", 0),
         (3000, "ok", 2),
