@@ -61,9 +61,9 @@ def test_each_rule_leaves_out_what_it_says(rules, left):
 
 
 def test_merging_joins_what_touches():
-    assert kept(merge_gap_ms=0) == [(0, 2000, "BADO", 0.9), (0, 1000, "WIWR", 0.4), (5000, 6000, "WIWR", 0.8)]
+    assert kept(merge_gap_ms=0) == [(0, 1000, "WIWR", 0.4), (0, 2000, "BADO", 0.9), (5000, 6000, "WIWR", 0.8)]
     assert kept(merge_gap_ms=4000) == [(0, 2000, "BADO", 0.9), (0, 6000, "WIWR", 0.8)]
-    (joined, *_) = DetectionRules(merge_gap_ms=0).apply(EVENTS)
+    (_, joined, _) = DetectionRules(merge_gap_ms=0).apply(EVENTS)
     assert (joined.low_hz, joined.high_hz) == (300, 500)
 
 
