@@ -66,6 +66,11 @@ class Layout:
         return self.output / "artifacts/journal" / recording_id
 
     @property
+    def runs_dir(self) -> Path:
+        """What each run of a detector was asked to do, and with which settings."""
+        return self.output / "artifacts/runs"
+
+    @property
     def telemetry_dir(self) -> Path:
         return self.output / "artifacts/telemetry/infer"
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 import os
+import socket
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -18,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from badc_assets.chunks.settings import ChunkSettings
 from badc_assets.chunks.status import Clock
 from badc_assets.detections.rules import DetectionRules
+from badc_assets.detections.run_record import RunRecord
 from badc_assets.detectors.protocol import Detector, DetectorInfo
 from badc_assets.detectors.registry import DETECTORS, make_detector
 from badc_assets.errors import BadcError
@@ -26,6 +29,7 @@ from badc_assets.inference.opening import Wanted
 from badc_assets.inference.settings import InferenceSettings
 from badc_assets.inference.telemetry.run_log import TelemetryRunLog
 from badc_assets.layout import Layout
+from badc_assets.provenance.git import dataset_commit
 from badc_assets.recordings.settings import RecordingSettings
 from badc_assets.reports.settings import ReportSettings
 
@@ -121,6 +125,27 @@ class Project(BaseModel):
             self.detections,
             log=TelemetryRunLog(log, self.detector, self.layout),
             say=say,
+        )
+
+    def run_record(self, run_id: str, clock: Clock, recording_ids: Sequence[str]) -> RunRecord:
+        """What a run over these recordings is asked to do. The settings name the chosen detector and no other."""
+        layout, info = self.layout, self.detector_info
+        settings = self.model_dump(mode="json", exclude={"dataset", "audio", "output", "detectors"})
+        settings["detectors"] = {self.detector: self.detector_settings.model_dump(mode="json")}
+        is_near = layout.dataset.is_relative_to(layout.output) or layout.output.is_relative_to(layout.dataset)
+        return RunRecord(
+            run_id=run_id,
+            started_at=clock().isoformat(),
+            host=socket.gethostname(),
+            versions={name: installed_version(name) for name in ("badc-assets", "torch", "dagster")},
+            dataset=os.path.relpath(layout.dataset, layout.output) if is_near else str(layout.dataset),
+            audio=layout.audio.relative_to(layout.dataset).as_posix(),
+            dataset_commit=dataset_commit(layout.dataset) or "",
+            recording_ids=tuple(recording_ids),
+            settings=settings,
+            settings_hash=info.settings_hash,
+            weights_sha256=info.weights_sha256 or "",
+            rules_digest=self.detections.digest,
         )
 
     @property

@@ -18,6 +18,7 @@ from badc_assets.cli import (
     recordings_commands,
     run_commands,
     sample_commands,
+    trace_commands,
 )
 from badc_assets.errors import BadcError
 
@@ -36,6 +37,7 @@ detector_commands.add_to(app)
 device_commands.add_to(app)
 infer_commands.add_to(app)
 infer_run.add_to(infer_commands.infer_app)
+trace_commands.add_to(app)
 
 
 @app.command()
