@@ -12,6 +12,7 @@ from rich.markup import escape
 from badc_assets.cli import (
     detector_commands,
     device_commands,
+    fsck_commands,
     infer_commands,
     infer_run,
     project_commands,
@@ -38,6 +39,7 @@ device_commands.add_to(app)
 infer_commands.add_to(app)
 infer_run.add_to(infer_commands.infer_app)
 trace_commands.add_to(app)
+fsck_commands.add_to(app)
 
 
 @app.command()

@@ -63,6 +63,7 @@ def read_run_record(path: Path) -> RunRecord | None:
         return None
     try:
         value: dict[str, Any] = json.loads(path.read_bytes())
-        return RunRecord(**value | {"recording_ids": tuple(value["recording_ids"])})
+        value["recording_ids"] = tuple(value["recording_ids"])
+        return RunRecord(**value)
     except (ValueError, TypeError, KeyError):
         return None

@@ -73,8 +73,8 @@ class RecordingTrace:
 
     `chunks` are those at the time that was asked for (all, without one); `run` is the record of the run, None where it is lost.
     `settings` are the detector's, and `rules` those that chose the detections; None where the run's record is not about them.
-    `commit` holds the results as they are; empty when they are not saved in a repository. `is_current`: they are about the present
-    sound and chunks.
+    `commit` holds the results as they are; empty when they are not saved in a repository. `is_current`: they are about the
+    present sound and chunks.
     """
 
     recording_id: str
