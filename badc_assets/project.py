@@ -32,6 +32,7 @@ from badc_assets.layout import Layout
 from badc_assets.provenance.git import dataset_commit
 from badc_assets.recordings.settings import RecordingSettings
 from badc_assets.reports.settings import ReportSettings
+from badc_assets.upkeep.settings import AutomationSettings
 
 PROJECT_FILE = "badc.toml"
 PREFIX = "BADC_"
@@ -67,6 +68,7 @@ class Project(BaseModel):
     inference: InferenceSettings = InferenceSettings()  # pyright: ignore[reportCallIssue]
     detections: DetectionRules = DetectionRules()  # pyright: ignore[reportCallIssue]
     report: ReportSettings = ReportSettings()  # pyright: ignore[reportCallIssue]
+    automation: AutomationSettings = AutomationSettings()
     detectors: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="A table of settings per detector, such as [detectors.energy]."
     )

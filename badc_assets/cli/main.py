@@ -17,6 +17,7 @@ from badc_assets.cli import (
     infer_run,
     project_commands,
     recordings_commands,
+    retry_commands,
     run_commands,
     sample_commands,
     trace_commands,
@@ -40,6 +41,7 @@ infer_commands.add_to(app)
 infer_run.add_to(infer_commands.infer_app)
 trace_commands.add_to(app)
 fsck_commands.add_to(app)
+retry_commands.add_to(app)
 
 
 @app.command()
