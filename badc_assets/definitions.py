@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from badc_assets.defs import chunks, detections, jobs, recordings, reports, upkeep
+from badc_assets.defs import chunks, detections, jobs, recordings, reports, schedules, upkeep
 from badc_assets.defs.code_versions import code_versions
 from badc_assets.defs.executors import executor_for
 from badc_assets.project import Project, load_project
@@ -19,11 +19,18 @@ def build_definitions(project: Project) -> dg.Definitions:
         reports.definitions,
         jobs.definitions,
         upkeep.definitions,
+        schedules.automation(project.automation),
         dg.Definitions(resources={"project": project}, executor=executor_for(project)),
     )
     versions = code_versions(project)
+    attributes = schedules.attributes(project.automation)
+
+    def completed(spec: dg.AssetSpec) -> dg.AssetSpec:
+        name = spec.key.to_user_string()
+        return spec.replace_attributes(code_version=versions[name], **attributes.get(name, {}))
+
     return complete.map_resolved_asset_specs(
-        func=lambda spec: spec.replace_attributes(code_version=versions[spec.key.to_user_string()]),
+        func=completed,
         selection=dg.AssetSelection.all(include_sources=False),
     )
 

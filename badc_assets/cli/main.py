@@ -12,6 +12,7 @@ from rich.markup import escape
 from badc_assets.cli import (
     detector_commands,
     device_commands,
+    doctor_commands,
     fsck_commands,
     infer_commands,
     infer_run,
@@ -42,6 +43,7 @@ infer_run.add_to(infer_commands.infer_app)
 trace_commands.add_to(app)
 fsck_commands.add_to(app)
 retry_commands.add_to(app)
+doctor_commands.add_to(app)
 
 
 @app.command()

@@ -8,6 +8,8 @@ from badc_assets.defs.partitions import recordings_partitions
 
 PER_RECORDING = ("recordings", "chunk_manifest", "chunk_status", "detections")
 DATASET_WIDE = ("detection_aggregates", "dataset_report")
+CONSISTENT = dg.AssetCheckKey(dg.AssetKey("detection_aggregates"), "dataset_is_consistent")
+"""The check that looks through everything. It has a job of its own, and does not run whenever the tables are made."""
 
 definitions = dg.Definitions(
     jobs=[
@@ -23,9 +25,19 @@ definitions = dg.Definitions(
             description="Examine, chunk and analyse recordings. Start it for a range of recordings.",
         ),
         dg.define_asset_job(
+            "aggregate",
+            selection=dg.AssetSelection.assets("detection_aggregates") - dg.AssetSelection.checks(CONSISTENT),
+            description="Rebuild the dataset-wide tables and the database.",
+        ),
+        dg.define_asset_job(
             "publish",
-            selection=dg.AssetSelection.assets(*DATASET_WIDE),
+            selection=dg.AssetSelection.assets(*DATASET_WIDE) - dg.AssetSelection.checks(CONSISTENT),
             description="Rebuild the dataset-wide tables, the database and the report.",
+        ),
+        dg.define_asset_job(
+            "fsck",
+            selection=dg.AssetSelection.checks(CONSISTENT),
+            description="Compare manifests with sound, results with manifests, and tables with results.",
         ),
     ]
 )

@@ -10,12 +10,9 @@ from dagster._core.utils import make_new_backfill_id
 from badc_assets.defs.chunks import chunking
 from badc_assets.defs.detections import detections
 from badc_assets.defs.failures import problems_as_failures
-from badc_assets.defs.jobs import PER_RECORDING
+from badc_assets.defs.jobs import CONSISTENT, PER_RECORDING
 from badc_assets.defs.recordings import recordings
 from badc_assets.defs.settings import ProjectResource
-
-CONSISTENT = dg.AssetCheckKey(dg.AssetKey("detection_aggregates"), "dataset_is_consistent")
-
 
 _GRAPH = AssetGraph.from_assets([recordings, chunking, detections])
 """The stages that a retry goes through."""
@@ -93,10 +90,4 @@ def retry_failed() -> None:
     request_retry()
 
 
-fsck_job = dg.define_asset_job(
-    "fsck",
-    selection=dg.AssetSelection.checks(CONSISTENT),
-    description="Compare manifests with sound, results with manifests, and tables with results.",
-)
-
-definitions = dg.Definitions(asset_checks=[dataset_is_consistent], jobs=[retry_failed, fsck_job])
+definitions = dg.Definitions(asset_checks=[dataset_is_consistent], jobs=[retry_failed])

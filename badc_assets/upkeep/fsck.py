@@ -1,6 +1,6 @@
 """Whether everything that is stored agrees: manifests with sound, results with manifests, dataset-wide tables with results.
 
-Fast mode reads the status files, manifests and the table of recordings. Full mode also reads all sound that is here, and all rows.
+Fast mode reads status files, manifests and the table of recordings. Full mode also reads all sound that is here, and all rows.
 """
 
 from __future__ import annotations
