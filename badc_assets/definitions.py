@@ -7,6 +7,7 @@ import dagster as dg
 from badc_assets.defs import chunks, detections, jobs, recordings, reports, schedules, upkeep
 from badc_assets.defs.code_versions import code_versions
 from badc_assets.defs.executors import executor_for
+from badc_assets.defs.failure_sensor import failure_sensor
 from badc_assets.project import Project, load_project
 
 
@@ -20,6 +21,7 @@ def build_definitions(project: Project) -> dg.Definitions:
         jobs.definitions,
         upkeep.definitions,
         schedules.automation(project.automation),
+        dg.Definitions(sensors=[failure_sensor(project)]),
         dg.Definitions(resources={"project": project}, executor=executor_for(project)),
     )
     versions = code_versions(project)

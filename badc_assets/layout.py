@@ -71,6 +71,11 @@ class Layout:
         return self.output / "artifacts/runs"
 
     @property
+    def failure_log(self) -> Path:
+        """What failed, when, why, and what to do: one paragraph for each failed run, for people."""
+        return self.output / "artifacts/failures.log"
+
+    @property
     def telemetry_dir(self) -> Path:
         return self.output / "artifacts/telemetry/infer"
 

@@ -23,7 +23,7 @@ def follow_when_sound() -> dg.AutomationCondition:
 
 
 def attributes(settings: AutomationSettings) -> dict[str, dict[str, Any]]:
-    """Asset -> what automation adds to its spec. Nobody promises fresh tables while automation is off, so none are missed then."""
+    """Asset -> what automation adds to its spec. While automation is off nobody promises fresh tables, so none are missed."""
     conditions = {name: {"automation_condition": follow_when_sound()} for name in FOLLOWING}
     if not settings.enabled:
         return conditions

@@ -51,7 +51,7 @@ def test_each_recording_follows_as_far_as_its_own_check_lets_it(follower):
     first, bad, last = follower.dataset.recording_ids
     follower.run(["recordings"], follower.dataset.recording_ids)
     asked = follower.tick()
-    assert {name: asked.get(name) for name in CHUNKS} == dict.fromkeys(CHUNKS, {first, bad, last})
+    assert {name: asked.get(name) for name in CHUNKS} == {key: {first, bad, last} for key in CHUNKS}
     follower.run(CHUNKS, follower.dataset.recording_ids)
     assert follower.tick() == {"detections": {first, last}}
     follower.run(["detections"], [first])
@@ -60,7 +60,7 @@ def test_each_recording_follows_as_far_as_its_own_check_lets_it(follower):
     write_sound(follower.dataset.layout.source(f"audio/{bad}.wav"), noise(5, seed=8))
     follower.run(["recording_catalog"], ())
     follower.run(["recordings"], [bad])
-    assert follower.tick() == dict.fromkeys(CHUNKS, {bad})
+    assert follower.tick() == {key: {bad} for key in CHUNKS}
     follower.run(CHUNKS, [bad])
     assert follower.tick() == {"detections": {bad}}
 
@@ -116,7 +116,7 @@ def test_times_and_zone_are_the_projects(tmp_path):
     [("REPORT", "now and then"), ("FSCK", "61 * * * *"), ("ZONE", "Mars"), ("FAILURE_WEBHOOK", "me@x.ca")],
 )
 def test_a_wrong_setting_is_refused_in_one_line(tmp_path, name, value):
-    with pytest.raises(BadcError, match="cron|zone|web address"):
+    with pytest.raises(BadcError, match=r"cron|zone|web address"):
         build_definitions(load_project({"BADC_DATASET": str(tmp_path), f"BADC_AUTOMATION__{name}": value}, tmp_path))
 
 

@@ -45,6 +45,6 @@ def _processes_with(file: Path) -> Iterator[int]:
         if not process.name.isdecimal():
             continue
         with suppress(OSError):
-            links = (os.readlink(link) for link in (process / "fd").iterdir())
-            if int(process.name) != os.getpid() and str(file) in links:
+            links = (link.readlink() for link in (process / "fd").iterdir())
+            if int(process.name) != os.getpid() and file in links:
                 yield int(process.name)
