@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from badc_assets.defs import chunks, detections, jobs, recordings, reports, schedules, upkeep
+from badc_assets.defs import chunks, detections, jobs, recordings, reports, saving, schedules, upkeep
 from badc_assets.defs.code_versions import code_versions
 from badc_assets.defs.executors import executor_for
 from badc_assets.defs.failure_sensor import failure_sensor
@@ -19,6 +19,7 @@ def build_definitions(project: Project) -> dg.Definitions:
         detections.definitions,
         reports.definitions,
         jobs.definitions,
+        saving.definitions_for(project),
         upkeep.definitions,
         schedules.automation(project.automation),
         dg.Definitions(sensors=[failure_sensor(project)]),

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import difflib
 import os
-import socket
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version as installed_version
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -20,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from badc_assets.chunks.settings import ChunkSettings
 from badc_assets.chunks.status import Clock
 from badc_assets.detections.rules import DetectionRules
-from badc_assets.detections.run_record import RunRecord
 from badc_assets.detectors.protocol import Detector, DetectorInfo
 from badc_assets.detectors.registry import DETECTORS, make_detector
 from badc_assets.errors import BadcError
@@ -29,7 +26,8 @@ from badc_assets.inference.opening import Wanted
 from badc_assets.inference.settings import InferenceSettings
 from badc_assets.inference.telemetry.run_log import TelemetryRunLog
 from badc_assets.layout import Layout
-from badc_assets.provenance.git import dataset_commit
+from badc_assets.provenance.saving import dataset_of
+from badc_assets.provenance.settings import ProvenanceSettings, is_disabled
 from badc_assets.recordings.settings import RecordingSettings
 from badc_assets.reports.settings import ReportSettings
 from badc_assets.upkeep.settings import AutomationSettings
@@ -68,6 +66,7 @@ class Project(BaseModel):
     inference: InferenceSettings = InferenceSettings()  # pyright: ignore[reportCallIssue]
     detections: DetectionRules = DetectionRules()  # pyright: ignore[reportCallIssue]
     report: ReportSettings = ReportSettings()  # pyright: ignore[reportCallIssue]
+    provenance: ProvenanceSettings = ProvenanceSettings()
     automation: AutomationSettings = AutomationSettings()
     detectors: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="A table of settings per detector, such as [detectors.energy]."
@@ -129,26 +128,10 @@ class Project(BaseModel):
             say=say,
         )
 
-    def run_record(self, run_id: str, clock: Clock, recording_ids: Sequence[str]) -> RunRecord:
-        """What a run over these recordings is asked to do. The settings name the chosen detector and no other."""
-        layout, info = self.layout, self.detector_info
-        settings = self.model_dump(mode="json", exclude={"dataset", "audio", "output", "detectors"})
-        settings["detectors"] = {self.detector: self.detector_settings.model_dump(mode="json")}
-        is_near = layout.dataset.is_relative_to(layout.output) or layout.output.is_relative_to(layout.dataset)
-        return RunRecord(
-            run_id=run_id,
-            started_at=clock().isoformat(),
-            host=socket.gethostname(),
-            versions={name: installed_version(name) for name in ("badc-assets", "torch", "dagster")},
-            dataset=os.path.relpath(layout.dataset, layout.output) if is_near else str(layout.dataset),
-            audio=layout.audio.relative_to(layout.dataset).as_posix(),
-            dataset_commit=dataset_commit(layout.dataset) or "",
-            recording_ids=tuple(recording_ids),
-            settings=settings,
-            settings_hash=info.settings_hash,
-            weights_sha256=info.weights_sha256 or "",
-            rules_digest=self.detections.digest,
-        )
+    @property
+    def saves_results(self) -> bool:
+        """Whether results are saved as commits: they lie in a DataLad dataset, and nothing turns it off."""
+        return self.provenance.save and not is_disabled() and dataset_of(self.layout.output) is not None
 
     @property
     def wanted_results(self) -> Wanted:

@@ -11,6 +11,7 @@ from badc_assets.chunks.chunking import ChunkOutcome, chunk_recordings
 from badc_assets.inference.outcome import DetectionOutcome
 from badc_assets.inference.recorded import recorded
 from badc_assets.project import Project
+from badc_assets.project_record import run_record
 from badc_assets.recordings.current import examine_recordings, require_catalog, update_catalog
 from badc_assets.reports.aggregates import collect_tables
 from badc_assets_tests.sounds import noise, with_tone, write_sound
@@ -46,7 +47,7 @@ class Dataset:
         """Run the detector over what is chunked, and keep the run's record."""
         ids = self.recording_ids if recording_ids is None else recording_ids
         engine = self.project.make_engine(fixed_clock, run_id, say=lambda _: None)
-        return list(recorded(self.layout, self.project.run_record(run_id, fixed_clock, ids), engine.run(ids)))
+        return list(recorded(self.layout, run_record(self.project, run_id, fixed_clock, ids), engine.run(ids)))
 
     def publish(self) -> None:
         """Make the dataset-wide tables."""

@@ -14,6 +14,7 @@ from badc_assets.cli.stopping import stoppable
 from badc_assets.errors import BadcError, printable
 from badc_assets.inference.recorded import recorded
 from badc_assets.project import Project, load_project
+from badc_assets.project_record import run_record
 
 
 def add_to(group: typer.Typer) -> None:
@@ -96,7 +97,7 @@ def _analyse(console: Console, project: Project, recording_ids: list[str], log: 
         return datetime.now(UTC)
 
     engine = project.make_engine(now, run_id, say=say, log=log)
-    record = project.run_record(run_id, now, recording_ids)
+    record = run_record(project, run_id, now, recording_ids)
     table = Table(
         Column("recording", overflow="fold"),
         "chunks failed",

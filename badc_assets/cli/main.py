@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from badc_assets.cli import (
+    batch_commands,
     detector_commands,
     device_commands,
     doctor_commands,
@@ -44,6 +45,7 @@ trace_commands.add_to(app)
 fsck_commands.add_to(app)
 retry_commands.add_to(app)
 doctor_commands.add_to(app)
+batch_commands.add_to(app)
 
 
 @app.command()

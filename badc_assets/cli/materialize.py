@@ -59,12 +59,24 @@ class Materializer:
             if bundles:
                 missing = recordings_without_bundle(self.project, instance)
                 is_complete &= self._process("Writing report bundles", ("report_bundle",), missing, instance)
+            is_complete &= self._save(instance)
             if is_published(self.project, instance):
                 self.console.print("Report: up to date")
             else:
                 is_complete &= self._materialize("Building tables and report", DATASET_WIDE, expected=2)
         self.console.print(f"Done in {time.monotonic() - started:.0f} s")
         return is_complete
+
+    def _save(self, instance: dg.DagsterInstance) -> bool:
+        """One commit of whatever is not saved yet, where results are saved at all."""
+        from badc_assets.provenance.saving import DataladGateway
+        from badc_assets.upkeep.saved import unsaved_recordings
+
+        if not self.project.saves_results:
+            return True
+        known = set(instance.get_dynamic_partitions("recordings"))
+        unsaved = [key for key in unsaved_recordings(self.project.layout, DataladGateway()) if key in known]
+        return self._process("Saving results", ("saved_results",), unsaved, instance, at_most=1)
 
     def retry(self, broken: Callable[[], Sequence[str]]) -> bool:
         """Look for recordings, then do again those that `broken` names by then. True when they have results."""
@@ -76,7 +88,8 @@ class Materializer:
             if not self._materialize("Looking for recordings", ("recording_catalog",), expected=1):
                 return False
             with dg.DagsterInstance.get() as instance:
-                return self._process("Trying again", PER_RECORDING, broken(), instance, at_most=MAX_RETRY_RANGES)
+                is_good = self._process("Trying again", PER_RECORDING, broken(), instance, at_most=MAX_RETRY_RANGES)
+                return self._save(instance) and is_good
 
     def _process(
         self,

@@ -19,6 +19,7 @@ def code_versions(project: Project) -> dict[str, str]:
         "chunk_manifest": chunking,
         "chunk_status": chunking,
         "detections": _version(1, _detections_digest(project)),
+        "saved_results": "1",
         "report_bundle": _version(1, project.report.bundle_digest),
         "detection_aggregates": _version(1, project.report.database_digest),
         "dataset_report": _version(1, project.report.page_digest),

@@ -19,6 +19,7 @@ from badc_assets.inference.devices.usage import GpuUsage
 from badc_assets.inference.outcome import DetectionOutcome
 from badc_assets.inference.recorded import recorded
 from badc_assets.project import Project
+from badc_assets.project_record import run_record
 
 GROUP = "detections"
 
@@ -46,7 +47,7 @@ def detections(
         versions = RecordingVersions.begin(context, "detections")
         keys = context.partition_keys
         engine = project.make_engine(_now, context.run_id, say=context.log.info)
-        record = project.run_record(context.run_id, _now, keys)
+        record = run_record(project, context.run_id, _now, keys)
         left_out: dict[str, str] = {}
         results: list[ResultStatus] = []
         finished_s: list[float] = []
