@@ -74,7 +74,8 @@ def _save_after_failure(project: Project, job: UnresolvedAssetJobDefinition) -> 
     def save_after_failure(context: dg.RunFailureSensorContext) -> dg.RunRequest | dg.SkipReason:
         run = context.dagster_run
         tags = {name: run.tags[name] for name in RANGE_TAGS if name in run.tags}
-        if not tags or dg.AssetKey("detections") not in (run.asset_selection or ()):
+        started = context.instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_START).records
+        if not tags or not any(record.event_log_entry.step_key == "detections" for record in started):
             return dg.SkipReason("the run analysed nothing")
         return dg.RunRequest(run_key=run.run_id, job_name="save_results", tags=tags)
 

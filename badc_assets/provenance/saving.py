@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from badc_assets.errors import BadcError
-from badc_assets.files import exclusive
 
 LEFT_OUT = (
     "artifacts/locks/", "artifacts/journal/", "artifacts/telemetry/", "artifacts/failures.log", "artifacts/aggregate/",
@@ -36,7 +35,7 @@ class RunCommand:
 
 
 class DatasetGateway(Protocol):
-    """What is asked of git and DataLad. Both raise BadcError with what they said."""
+    """What is asked of git and DataLad. Both methods raise BadcError with what they said."""
 
     def changed(self, root: Path, folders: Sequence[str]) -> list[str]:
         """Files below these folders that differ from the last commit, with those that are new or gone; from `root`."""
@@ -55,19 +54,9 @@ def dataset_of(folder: Path) -> Path | None:
     return None
 
 
-def save(
-    gateway: DatasetGateway, root: Path, paths: Sequence[str], message: str, again: RunCommand | None, lock: Path
-) -> str:
-    """Save these files as one commit, and return it; empty when none differs from what is committed.
-
-    With `again` the commit is a record that `datalad rerun` can do again. One save at a time in a dataset.
-    """
-    with exclusive(lock):
-        return gateway.save(root, paths, message if again is None else _with_record(root, message, again))
-
-
 def overlook(root: Path, prefix: str) -> None:
-    """Tell git, in this clone only, to overlook what is not saved. `prefix` is the output folder from the root, with `/`, or empty."""
+    """Tell git, in this clone only, to overlook what is not saved. `prefix` is the output folder from the root, with `/`; empty
+    where it is the root."""
     command = ["git", "-C", str(root), "rev-parse", "--git-path", "info/exclude"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if answer.returncode:
@@ -113,7 +102,7 @@ class DataladGateway:
         return value["commit"]
 
 
-def _with_record(root: Path, message: str, again: RunCommand) -> str:
+def run_message(root: Path, message: str, again: RunCommand) -> str:
     """The message in the form of `datalad run`, which `datalad rerun` reads."""
     record = {
         "chain": [],

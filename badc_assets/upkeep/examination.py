@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,7 +22,7 @@ class Examination:
     """Looks at one thing; no ailments, all is well. `mend` removes the ailments that it can remove; None: only a person can."""
 
     name: str
-    look: Callable[[], Sequence[Ailment]]
+    look: Callable[[], Iterable[Ailment]]
     mend: Callable[[], None] | None = None
 
 

@@ -11,17 +11,18 @@ from pathlib import Path
 from badc_assets.detections.run_record import RunRecord, read_run_record
 from badc_assets.detections.store import status_path
 from badc_assets.errors import BadcError
+from badc_assets.files import exclusive
 from badc_assets.layout import Layout
 from badc_assets.provenance.history import last_commits
-from badc_assets.provenance.saving import DatasetGateway, RunCommand, dataset_of, overlook, save
+from badc_assets.provenance.saving import DatasetGateway, RunCommand, dataset_of, overlook, run_message
 from badc_assets.recordings.current import require_catalog
 
 
 @dataclass(frozen=True)
 class SavedBatch:
     """`commit` is the new one, empty where everything was saved already; `commits` has for each recording of the batch with
-    anything in the dataset the commit that last changed its results. `files` were committed; `records` are the runs that the commit
-    can do again."""
+    anything in the dataset the commit that last changed its results. `files` were committed; `records` are the runs that the
+    commit can do again."""
 
     commit: str
     commits: dict[str, str]
@@ -96,8 +97,10 @@ def save_results(layout: Layout, recording_ids: Sequence[str], gateway: DatasetG
         saved = {place.recording_of(name) for name in mine}
         again = _again(place, records, saved)
         message = f"badc: results of {len(saved)} recording{'s' if len(saved) != 1 else ''}"
-        lock = layout.locks / "datalad.lock"
-        commit = save(gateway, place.root, [*mine, *records], message, again, lock)
+        if again is not None:
+            message = run_message(place.root, message, again)
+        with exclusive(layout.locks / "datalad.lock"):
+            commit = gateway.save(place.root, [*mine, *records], message)
     return SavedBatch(
         commit, _commits(place, wanted), len(mine) + len(records), tuple(record.run_id for record in records.values())
     )
