@@ -22,6 +22,7 @@ from badc_assets.cli import (
     retry_commands,
     run_commands,
     sample_commands,
+    service_commands,
     trace_commands,
 )
 from badc_assets.errors import BadcError
@@ -46,6 +47,7 @@ fsck_commands.add_to(app)
 retry_commands.add_to(app)
 doctor_commands.add_to(app)
 batch_commands.add_to(app)
+service_commands.add_to(app)
 
 
 @app.command()

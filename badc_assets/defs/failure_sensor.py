@@ -1,6 +1,6 @@
 """When a run fails, whoever started it: a paragraph in the failure log, and word to whom the project names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -65,7 +65,7 @@ def _failed_steps(context: dg.RunFailureSensorContext) -> Iterator[FailedStep]:
             yield FailedStep(event.step_key or "a step", lines[0] if lines else "no reason given", RUN_AGAIN)
 
 
-def _range(tags: dict[str, str]) -> str:
+def _range(tags: Mapping[str, str]) -> str:
     first, last = tags.get("dagster/asset_partition_range_start"), tags.get("dagster/asset_partition_range_end")
     if first and last:
         return f"recordings {first} to {last}"
