@@ -32,7 +32,7 @@ class AutomationSettings(BaseModel):
         default="",
         description="Command that gets each failure as text on its standard input, such as `mail -s badc me@x.ca`.",
     )
-    least_free_gb: float = Field(default=5, ge=0, description="Below this much free space the doctor warns.")
+    least_free_gb: float = Field(default=2, ge=0, description="Below this much free space the doctor warns.")
 
     @field_validator("aggregates", "report", "fsck")
     @classmethod
