@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from typing import Annotated
 
@@ -12,6 +10,7 @@ from rich.console import Console
 
 from badc_assets.cli.instance import prepare_instance
 from badc_assets.cli.materialize import Materializer
+from badc_assets.cli.supervision import run_supervised
 from badc_assets.project import load_project
 
 
@@ -44,14 +43,9 @@ def recover() -> None:
 
 
 def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) -> None:
-    """Open Dagster's web page on this project, reachable from this machine only."""
+    """Open Dagster's web page on this project, reachable from this machine only, until ctrl-C. Runs end with it."""
     load_project()
     environment = prepare_instance()
-    environment.pop(
-        "DAGSTER_MODULE_NAME", None
-    )  # for other commands of Dagster; this one refuses it beside a workspace
+    environment.pop("DAGSTER_MODULE_NAME", None)  # `dagster dev` refuses it beside a workspace
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-w", "workspace.yaml"]
-    # A shell without a terminal starts background commands with ctrl-C ignored. Dagster ends its children by it: ignored, it
-    # would leave them behind.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.execve(sys.executable, command, environment)
+    raise typer.Exit(run_supervised(command, environment))
