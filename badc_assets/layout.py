@@ -32,6 +32,11 @@ class Layout:
         """What a scan under way has read."""
         return self.output / "artifacts/recordings/catalog.journal"
 
+    @property
+    def noticed_dir(self) -> Path:
+        """What the sensors compare, and how far they are. It can be made anew at any time."""
+        return self.output / "artifacts/recordings/noticed"
+
     def facts(self, recording_id: str) -> Path:
         return self.output / "artifacts/recordings/facts" / f"{recording_id}.json"
 

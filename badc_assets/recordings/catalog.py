@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -20,7 +20,7 @@ from badc_assets.recordings.identity import (
     with_suffix_id,
 )
 from badc_assets.recordings.model import CatalogEntry, EntryState
-from badc_assets.recordings.outside import problems_outside
+from badc_assets.recordings.outside import not_installed, not_installed_problems, problems_outside
 from badc_assets.recordings.parallel import in_parallel
 from badc_assets.recordings.scan_journal import ScanJournal
 from badc_assets.recordings.walk import DatasetWalk, FoundFile
@@ -52,19 +52,21 @@ def scan_dataset(
     *,
     readers: int = 1,
     journal: ScanJournal | None = None,
+    only: Collection[str] | None = None,
 ) -> tuple[Catalog, CatalogChange]:
     """Walk the audio folder and bring the catalogue up to date. Nothing is decoded; `readers` files are opened at a time.
 
-    A file with the size and time that `previous` or `journal` (which gets what is read now) has for it is not opened. A recording
-    that is gone stays, as `vanished`, because its results do; one in a folder that could not be read stays as it was. `progress`
-    gets the number of files looked at so far. Raises BadcError when there is no audio folder.
+    `only`: look at these paths (relative to the dataset) and leave all other recordings, and problems, as they are. A file with
+    the size and time that `previous` or `journal` (which gets what is read now) has for it is not opened. A recording that is
+    gone stays, as `vanished`, because its results do; one in a folder that could not be read stays as it was. `progress` gets
+    the number of files looked at so far. Raises BadcError when there is no audio folder.
     """
     old = previous.by_path() if previous else {}
     walk = DatasetWalk(layout)
     entries: list[CatalogEntry] = []
     keys = in_parallel(
         lambda found: _read_key(layout, found),
-        walk.files(),
+        walk.files() if only is None else walk.look_at(only),
         readers,
         at_once=lambda found: _known_key(found, old.get(found.audio_path), journal),
     )
@@ -78,12 +80,20 @@ def scan_dataset(
             progress(count)
     if progress is not None:
         progress(len(entries))
-    absent = _absent_entries(old, entries, walk.unread_folders)
+    not_here = not_installed(layout)
+    absent = _absent_entries(old, entries, walk.unread_folders, not_here, only)
+    if only is not None:
+        entries += [_unmarked(entry) for entry in absent if entry.state != "vanished"]
+        absent = [entry for entry in absent if entry.state == "vanished"]
     entries, collisions = _with_distinct_ids(layout, entries, old)
     entries, duplicates = _with_duplicates(layout, entries, old)
     entries = _with_moves(entries, old, absent)
     everything = sorted([*entries, *absent], key=lambda entry: entry.recording_id)
-    problems = (*walk.problems, *problems_outside(layout), *collisions, *duplicates)
+    problems = (*walk.problems, *not_installed_problems(not_here), *collisions, *duplicates)
+    if only is None:
+        problems = (*problems, *problems_outside(layout))
+    elif previous is not None:
+        problems = tuple(dict.fromkeys((*previous.problems, *problems)))
     catalog = Catalog(tuple(everything), problems)
     return catalog, _change(catalog, old)
 
@@ -144,16 +154,30 @@ def _below_audio(layout: Layout, audio_path: str) -> PurePosixPath:
 
 
 def _absent_entries(
-    old: dict[str, CatalogEntry], entries: list[CatalogEntry], unread_folders: list[str]
+    old: dict[str, CatalogEntry],
+    entries: list[CatalogEntry],
+    unread_folders: list[str],
+    not_here: tuple[str, ...],
+    only: Collection[str] | None,
 ) -> list[CatalogEntry]:
-    """Former entries without a file. In a folder that could not be read nothing is known to have vanished."""
+    """Former entries without a file. In a folder that could not be read nothing is known to have vanished, and a subdataset
+    that is not installed (its folder in `not_here`) has all its files, only not here."""
     present = {entry.audio_path for entry in entries}
     unread = tuple(unread_folders)
-    absent = [entry for path, entry in old.items() if path not in present]
-    return [
-        entry if entry.audio_path.startswith(unread) else replace(entry, state="vanished", duplicate_of="", note="")
-        for entry in absent
-    ]
+
+    def as_it_is_now(entry: CatalogEntry) -> CatalogEntry:
+        if entry.audio_path.startswith(unread) or (only is not None and entry.audio_path not in only):
+            return entry
+        if entry.audio_path.startswith(not_here) and entry.state != "vanished":
+            return replace(entry, state="content_missing", duplicate_of="", note="")
+        return replace(entry, state="vanished", duplicate_of="", note="")
+
+    return [as_it_is_now(entry) for path, entry in old.items() if path not in present]
+
+
+def _unmarked(entry: CatalogEntry) -> CatalogEntry:
+    """An entry that is compared with others anew."""
+    return replace(entry, duplicate_of="", note="") if entry.duplicate_of or entry.note else entry
 
 
 def _with_distinct_ids(

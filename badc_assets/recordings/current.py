@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -43,6 +43,28 @@ def catalog_update(
             is_done = True
         finally:
             journal.close(is_done=is_done)
+
+
+class CatalogBusy(BadcError):
+    """The catalogue is being brought up to date by another process."""
+
+
+def update_paths(
+    layout: Layout, paths: Collection[str], readers: int = DEFAULT_READERS, *, wait: bool = True
+) -> tuple[Catalog, CatalogChange]:
+    """Bring the catalogue up to date for these paths (relative to the dataset) alone.
+
+    Raises CatalogBusy when `wait` is off and a scan is under way.
+    """
+    require_audio_folder(layout.audio)
+    with exclusive(layout.locks / "catalog.lock", wait=wait) as is_ours:
+        if not is_ours:
+            raise CatalogBusy(layout.catalog, "a scan is under way", "wait until it has ended")
+        previous = read_catalog(layout.catalog)
+        catalog, change = scan_dataset(layout, previous, readers=readers, only=frozenset(paths))
+        if catalog != previous:
+            write_catalog(layout.catalog, catalog)
+        return catalog, change
 
 
 def update_catalog(layout: Layout, readers: int = DEFAULT_READERS) -> tuple[Catalog, CatalogChange]:
