@@ -26,6 +26,7 @@ from badc_assets.inference.opening import Wanted
 from badc_assets.inference.settings import InferenceSettings
 from badc_assets.inference.telemetry.run_log import TelemetryRunLog
 from badc_assets.layout import Layout
+from badc_assets.recordings.content_settings import ContentSettings
 from badc_assets.recordings.settings import RecordingSettings
 from badc_assets.reports.settings import ReportSettings
 
@@ -59,6 +60,7 @@ class Project(BaseModel):
         "in_process", description="Run the steps of a run in one process, or in one process each."
     )
     recordings: RecordingSettings = RecordingSettings()
+    content: ContentSettings = ContentSettings()
     chunking: ChunkSettings = ChunkSettings()  # pyright: ignore[reportCallIssue]
     inference: InferenceSettings = InferenceSettings()  # pyright: ignore[reportCallIssue]
     detections: DetectionRules = DetectionRules()  # pyright: ignore[reportCallIssue]

@@ -74,12 +74,13 @@ def try_program(
 
 
 def git_lines(repository: Path, *arguments: str, stdin: bytes) -> Iterator[bytes]:
-    """The output of `git ARGUMENTS` line by line while it runs. How it ended does not matter to the caller.
+    """The output of `git ARGUMENTS` line by line while it runs. The program is ended when the caller stops early.
 
-    The program is ended when the caller stops early.
+    Raises BadcError when it failed without a line of output; otherwise the lines tell what failed.
     """
     _require("git")
-    with tempfile.TemporaryFile() as source:  # a pipe would have to be filled while the output is read
+    # Files, since pipes would have to be filled and emptied while the output is read.
+    with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as errors:
         source.write(stdin)
         source.seek(0)
         process = subprocess.Popen(
@@ -88,16 +89,23 @@ def git_lines(repository: Path, *arguments: str, stdin: bytes) -> Iterator[bytes
             env=_environment(),
             stdin=source,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=errors,
         )
-    assert process.stdout is not None
-    try:
-        with process.stdout:
-            yield from process.stdout
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait()
+        assert process.stdout is not None
+        is_silent = True
+        try:
+            with process.stdout:
+                for line in process.stdout:
+                    is_silent = is_silent and not line.strip()
+                    yield line
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            process.wait()
+        errors.seek(0)
+        answer = Answer(process.returncode, b"", errors.read().decode("utf-8", "replace"))
+        if answer.status and is_silent:
+            raise BadcError(repository, f"git {arguments[0]} failed: {answer.last_words}", "mend what git complains of")
 
 
 def _in_repository(repository: Path, arguments: Sequence[str]) -> list[str]:
@@ -110,7 +118,10 @@ def _require(program: str) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """English messages, no questions, and the folder of this interpreter first: git-annex is installed there."""
+    """English messages, no questions, and the folder of this interpreter first: git-annex is installed there.
+
+    EMAIL is what git signs with where nobody is configured; without anybody git-annex cannot note where content is.
+    """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     quiet = {"LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0", "DATALAD_UI_PROGRESSBAR": "none"}
-    return {**os.environ, **quiet, "PATH": path}
+    return {"EMAIL": "badc@localhost", **os.environ, **quiet, "PATH": path}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from badc_assets.provenance.annex import has_content
-from badc_assets.provenance.commands import git_lines, try_git
+from badc_assets.provenance.commands import git, git_lines, try_git
 
 Progress = Callable[[str, int, int], None]
 """Called with the path, the bytes that are here and the bytes in all."""
@@ -95,11 +95,22 @@ def is_annex(repository: Path) -> bool:
 _MESSAGES = ("--json-error-messages",)
 
 
+def _is_ready(repository: Path) -> bool:
+    """Whether git-annex can work in a repository. One that came from an annex is initialised first: in a subdataset
+    git-annex would otherwise do so while it reads the names, and find none of them."""
+    if (repository / ".git/annex").is_dir():
+        return True
+    if not is_annex(repository):
+        return False
+    git(repository, "annex", "init", "--quiet")
+    return True
+
+
 def _batch(
     repository: Path, command: str, paths: Iterable[str], jobs: int, progress: Progress | None
 ) -> Iterator[Transfer]:
     names = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    if not names:
+    if not names or not _is_ready(repository):
         return
     options = ["--json", *_MESSAGES, f"-J{jobs}", "--batch", "-z", *(["--json-progress"] if progress else [])]
     yield from _transfers(git_lines(repository, "annex", command, *options, stdin=names), progress)

@@ -23,6 +23,7 @@ from badc_assets.recordings.model import CatalogEntry, EntryState
 from badc_assets.recordings.outside import not_installed, not_installed_problems, problems_outside
 from badc_assets.recordings.parallel import in_parallel
 from badc_assets.recordings.scan_journal import ScanJournal
+from badc_assets.recordings.unlocked import with_unlocked_keys
 from badc_assets.recordings.walk import DatasetWalk, FoundFile
 
 __all__ = ["Catalog", "CatalogChange", "read_catalog", "scan_dataset", "write_catalog"]
@@ -66,7 +67,7 @@ def scan_dataset(
     entries: list[CatalogEntry] = []
     keys = in_parallel(
         lambda found: _read_key(layout, found),
-        walk.files() if only is None else walk.look_at(only),
+        with_unlocked_keys(layout, walk.files() if only is None else walk.look_at(only)),
         readers,
         at_once=lambda found: _known_key(found, old.get(found.audio_path), journal),
     )

@@ -10,7 +10,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from badc_assets.errors import BadcError
 from badc_assets.files import atomic_path
-from badc_assets.recordings.model import CatalogEntry
+from badc_assets.recordings.model import CatalogEntry, EntryState
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,6 +74,25 @@ def read_catalog(path: Path) -> Catalog | None:
     return Catalog(entries, tuple(problems))
 
 
+def read_states(path: Path) -> dict[str, EntryState]:
+    """Path -> state of every recording of the stored catalogue; quicker than the whole. Empty when there is none.
+
+    Raises BadcError when the file is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        return {}
+    try:
+        table = pq.read_table(path, columns=["audio_path", "state", _ESCAPED])
+    except (pa.ArrowException, OSError) as error:
+        raise BadcError(path, "is damaged or no catalogue", "delete it and scan again; results are kept") from error
+    paths, states, escaped = (table.column(name).to_pylist() for name in ("audio_path", "state", _ESCAPED))
+    rows = zip(paths, states, escaped, strict=True)
+    return {_unescaped(name) if is_escaped else name: state for name, state, is_escaped in rows}
+
+
 def _schema() -> pa.Schema:
     import pyarrow as pa
 
@@ -93,8 +112,12 @@ def _row(entry: CatalogEntry) -> dict[str, Any]:
 def _entry(row: dict[str, Any]) -> CatalogEntry:
     if row.pop(_ESCAPED):
         for name in _PATHS:
-            row[name] = unquote_to_bytes(row[name]).decode("utf-8", "surrogateescape")
+            row[name] = _unescaped(row[name])
     return CatalogEntry(**row)
+
+
+def _unescaped(text: str) -> str:
+    return unquote_to_bytes(text).decode("utf-8", "surrogateescape")
 
 
 def _is_utf8(text: str) -> bool:

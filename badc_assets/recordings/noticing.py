@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from badc_assets.layout import Layout
 from badc_assets.recordings.catalog import CatalogChange
@@ -55,7 +56,7 @@ def ranges_of(order: Sequence[str], wanted: Iterable[str], most: int = MOST_RANG
     """
     names = set(wanted)
     positions = [position for position, key in enumerate(order) if key in names]
-    gaps = [later - earlier for earlier, later in zip(positions, positions[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(positions)]
     widest = sorted((gap for gap in gaps if gap > 1), reverse=True)[: most - 1]
     ranges: list[list[int]] = []
     for index, position in enumerate(positions):

@@ -131,7 +131,8 @@ class DatasetWalk:
             self._report(audio_path, f"is a link to nothing ({error.strerror}); restore the file or remove the link")
             return None
         link = item.stat(follow_symlinks=False)
-        has_content = not isinstance(error, FileNotFoundError)
+        # In a subdataset that git-annex has not seen yet, links lead through `.git` while that is a file.
+        has_content = not isinstance(error, FileNotFoundError | NotADirectoryError)
         return FoundFile(audio_path, key_size_bytes(key) or 0, link.st_mtime_ns, key, has_content, None)
 
     def _note_sound_folder(self, item: os.DirEntry[str], prefix: str) -> None:
