@@ -30,9 +30,9 @@ _SAY_EVERY_S = 15.0
 class Fetched:
     """What fetching did. `problems`: recording id -> why its content is not here."""
 
-    recordings: int = 0
-    size_bytes: int = 0
-    problems: dict[str, str] | None = None
+    recordings: int
+    size_bytes: int
+    problems: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def fetch_content(layout: Layout, entries: Sequence[CatalogEntry], settings: Con
     with exclusive(layout.locks / "content.lock"):
         missing = [entry for entry in entries if not has_content(layout.source(entry.audio_path))]
         if not missing:
-            return Fetched()
+            return Fetched(0, 0, {})
         chosen = fitting([entry.size_bytes for entry in missing], room_bytes(layout, settings))
         wanted = {missing[position].audio_path: missing[position] for position in chosen}
         reasons = {entry.audio_path: OVER_BUDGET for entry in missing if entry.audio_path not in wanted}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from badc_assets.layout import Layout
-from badc_assets.recordings.catalog import CatalogChange
 from badc_assets.recordings.changes import Change
 from badc_assets.recordings.current import update_paths
 from badc_assets.recordings.model import CatalogEntry
@@ -19,11 +18,11 @@ MOST_RANGES = 20
 @dataclass(frozen=True)
 class Noticed:
     """What a page of changes means. `entries` are in the dataset and may have to be processed, in the order of their paths;
-    `orphans` are gone, and their results are kept."""
+    `changed` are those of them that were there before, otherwise. `orphans` are gone, and their results are kept."""
 
     entries: tuple[CatalogEntry, ...]
+    changed: tuple[CatalogEntry, ...]
     orphans: tuple[CatalogEntry, ...]
-    change: CatalogChange
     moved_to: dict[str, str]
 
     def words(self, orphan: CatalogEntry) -> str:
@@ -40,11 +39,14 @@ def take_changes(layout: Layout, changes: Sequence[Change], readers: int) -> Not
     paths = {path for change in changes for path in (change.path, change.former) if path}
     catalog, change = update_paths(layout, paths, readers, wait=False)
     gone_only = {each.path for each in changes if each.kind in ("removed", "dropped")}
+    # By the page and not by the catalogue alone: that knows the change already when a page is taken again.
+    stated = {each.path for each in changes if each.kind in ("changed", "arrived")}
     concerned = sorted((e for e in catalog.entries if e.audio_path in paths), key=lambda entry: entry.audio_path)
+    entries = tuple(e for e in concerned if e.state != "vanished" and e.audio_path not in gone_only)
     return Noticed(
-        entries=tuple(e for e in concerned if e.state != "vanished" and e.audio_path not in gone_only),
+        entries=entries,
+        changed=tuple(e for e in entries if e.audio_path in stated or e.recording_id in change.changed),
         orphans=tuple(e for e in concerned if e.state == "vanished"),
-        change=change,
         moved_to={e.moved_from: e.recording_id for e in catalog.entries if e.moved_from and e.state != "vanished"},
     )
 

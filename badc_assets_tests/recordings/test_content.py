@@ -84,7 +84,7 @@ def test_what_no_place_has_is_remembered_with_its_reason_and_not_tried_all_the_t
     origin.run("git", "annex", "drop", "-q", "--force", "audio/a.wav")
     fetched = fetch_content(layout, entries(layout), FETCH, print)
     assert fetched.recordings == 2
-    assert fetched.problems is not None and list(fetched.problems) == ["a"]
+    assert list(fetched.problems) == ["a"]
     ((path, (when, reason)),) = not_fetched(layout).items()
     assert (path, reason) == ("audio/a.wav", fetched.problems["a"])
     assert worth_trying(entries(layout), not_fetched(layout), 10**9, 10, when + 3600) == []
