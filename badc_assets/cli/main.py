@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from badc_assets.cli import (
+    data_commands,
     detector_commands,
     device_commands,
     infer_commands,
@@ -31,6 +32,7 @@ app = typer.Typer(
 project_commands.add_to(app)
 run_commands.add_to(app)
 recordings_commands.add_to(app)
+data_commands.add_to(app)
 sample_commands.add_to(app)
 detector_commands.add_to(app)
 device_commands.add_to(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,9 +33,10 @@ class Answer:
 
     @property
     def last_words(self) -> str:
-        """The line that says what went wrong."""
+        """The line that says what went wrong: the last that calls itself an error, else the last."""
         lines = [line.strip() for line in self.errors.splitlines() if line.strip()]
-        return (lines[-1] if lines else f"exit status {self.status}").removeprefix("fatal: ")
+        named = [line for line in lines if re.search(r"\b(fatal|error)\b", line, re.IGNORECASE)]
+        return [f"exit status {self.status}", *lines, *named][-1].removeprefix("fatal: ")
 
 
 def has_program(name: str) -> bool:

@@ -45,7 +45,7 @@ def test_added_changed_renamed_and_removed(repository: Repository, instance):
     repository.run("git", "mv", "audio/b.wav", "audio/renamed.wav")
     repository.add_sounds(c=2 * SECOND, d=SECOND + 3)
     daemon.until_idle()
-    assert sorted(sum(daemon.ran[2:], [])) == ["c", "d", "renamed"]
+    assert sorted(key for keys in daemon.ran[2:] for key in keys) == ["c", "d", "renamed"]
     assert materialized(instance, "detections") == {"a", "b", "c", "d", "renamed"}
     states = {e.recording_id: e.state for e in require_catalog(project.layout).entries}
     assert states == {"a": "vanished", "b": "vanished", "c": "present", "d": "present", "renamed": "present"}

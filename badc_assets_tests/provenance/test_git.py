@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from badc_assets.errors import BadcError
@@ -105,6 +105,7 @@ def test_commits_that_are_gone(repository: Repository):
 NAMES = st.binary(min_size=1).filter(lambda name: b"\0" not in name).map(os.fsdecode)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["added", "removed", "changed", "renamed"]), NAMES, NAMES)))
 def test_any_names_survive_the_format_of_git(changes: list[tuple[str, str, str]]):
     expected, output = [], b""

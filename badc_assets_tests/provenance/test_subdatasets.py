@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from badc_assets.provenance.subdatasets import Subdataset, by_repository, declared_paths, subdatasets
@@ -49,6 +49,7 @@ def test_declarations_with_quotes_and_ways_out():
     assert declared_paths(text) == ['a "b"', "ok"]
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_declaration_is_read_without_leading_out(text: str):
     for path in declared_paths(text):

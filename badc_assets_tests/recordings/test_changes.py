@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from badc_assets.recordings.changes import LIST_FILE, Change, Cursor, next_step, read_changes, write_changes
@@ -33,6 +33,7 @@ class Commits:
         return [change for batch in self.batches[first : int(target[1:])] for change in batch]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(CHANGES, max_size=7), min_size=1, max_size=4),
     st.lists(st.sampled_from(["commit", "tick", "die after the step", "lose the list"]), max_size=40),
@@ -98,6 +99,7 @@ def test_going_back_to_a_former_state_has_keys_of_its_own(tmp_path: Path):
     assert keys == ["c2:8:0", "c2:9:0"]
 
 
+@settings(deadline=None)
 @given(st.lists(CHANGES, max_size=5), st.integers(0, 5), st.text(max_size=5))
 def test_lists_are_read_as_written_and_only_by_their_comparison(changes, number, target):
     cursor = Cursor("", target, 0, number)
@@ -111,11 +113,13 @@ def test_lists_are_read_as_written_and_only_by_their_comparison(changes, number,
         assert not changes or read_changes(file, cursor) is None
 
 
+@settings(deadline=None)
 @given(st.builds(Cursor, st.text(), st.text(), st.integers(0), st.integers()))
 def test_cursors_survive_being_stored(cursor: Cursor):
     assert Cursor.parse(cursor.dump()) == cursor
 
 
+@settings(deadline=None)
 @given(
     st.none()
     | st.text()
@@ -125,6 +129,7 @@ def test_what_is_no_cursor_is_a_fresh_one(text):
     assert Cursor.parse(text) == Cursor()
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, 60)), st.integers(1, 8))
 def test_ranges_hold_what_is_wanted_and_as_little_else_as_their_number_allows(wanted, most):
     order = [f"k{n}" for n in range(61)]

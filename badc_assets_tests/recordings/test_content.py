@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from badc_assets.layout import Layout
@@ -113,6 +113,7 @@ def test_a_plain_folder_has_nothing_to_fetch_or_drop(tmp_path: Path):
     assert fetch_content(plain, entries(plain), FETCH, print).problems == {"b": "it is in no git-annex repository"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 100)), st.integers(0, 500))
 def test_what_is_chosen_fits(sizes, room):
     chosen = fitting(sizes, room)
