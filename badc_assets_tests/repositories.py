@@ -45,11 +45,16 @@ class Repository:
         return copy
 
     def run(self, *command: str, may_fail: bool = False) -> str:
-        tools = os.pathsep.join([os.fspath(Path(sys.executable).parent), os.environ["PATH"]])
-        environment = {**os.environ, **IDENTITY, "PATH": tools, "HOME": os.fspath(self.root)}
-        done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.root, env=self.environment(), capture_output=True, text=True, check=False
+        )
         assert may_fail or done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def environment(self) -> dict[str, str]:
+        """git-annex on the path, an identity, and nobody's configuration."""
+        tools = os.pathsep.join([os.fspath(Path(sys.executable).parent), os.environ["PATH"]])
+        return {**os.environ, **IDENTITY, "PATH": tools, "HOME": os.fspath(self.root)}
 
     def key(self, name: str) -> str:
         return self.run("git", "annex", "lookupkey", name)
