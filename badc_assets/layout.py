@@ -49,6 +49,9 @@ class Layout:
     def chunk_status(self, recording_id: str) -> Path:
         return self.chunk_dir(recording_id) / ".chunk_status.json"
 
+    def quality(self, recording_id: str) -> Path:
+        return self.chunk_dir(recording_id) / "quality.json"
+
     def infer_dir(self, recording_id: str) -> Path:
         return self.output / "artifacts/infer" / recording_id
 
@@ -80,7 +83,7 @@ class Layout:
         return self.output / "artifacts/aggregate"
 
     def aggregate_table(self, name: str) -> Path:
-        """A dataset-wide table: `recordings`, `effort` or `detections`."""
+        """A dataset-wide table: `recordings`, `effort`, `detections` or `chunk_quality`."""
         return self.aggregate_dir / "dataset" / f"{name}.parquet"
 
     def bundle_database(self, recording_id: str) -> Path:
