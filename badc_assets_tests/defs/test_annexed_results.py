@@ -8,7 +8,7 @@ from pathlib import Path
 from badc_assets.inference.journal import ChunkRecord, JournalWriter
 from badc_assets.project import Project
 from badc_assets.recordings.scan_journal import ScanJournal
-from badc_assets_tests.defs.running import PER_RECORDING, run_assets
+from badc_assets_tests.defs.running import PER_RECORDING, failure_text, run_assets
 from badc_assets_tests.repositories import Repository
 
 EVERYTHING = (*PER_RECORDING, "report_bundle")
@@ -39,7 +39,8 @@ def test_saved_results_are_replaced_and_the_annex_stays_whole(tmp_path: Path, in
     other = Project.model_validate({**project.model_dump(), "chunking": {"length_s": 1}})
     run_assets(other, instance, ["recording_catalog"])
     assert run_assets(other, instance, EVERYTHING, ["a", "b"]).success
-    assert run_assets(other, instance, ["detection_aggregates", "dataset_report"]).success
+    published = run_assets(other, instance, ["detection_aggregates", "dataset_report"])
+    assert published.success, failure_text(published)
 
     assert {name: digest for name, digest in objects(repository.root).items() if name in before} == before
     assert not other.layout.manifest("a").is_symlink()
@@ -67,7 +68,7 @@ def test_journals_that_were_saved_are_continued_in_a_file_of_their_own(tmp_path:
     journals = [repository.root / f"artifacts/journal/{name}.jsonl" for name in ("locked", "hard", "gone")]
     for number, path in enumerate(journals):
         with JournalWriter(path) as journal:
-            journal.append([ChunkRecord(f"chunk {number}")])
+            journal.append([ChunkRecord(f"chunk-{number}")])
     scan = repository.root / "artifacts/recordings/catalog.journal"
     scan.parent.mkdir()
     scan.write_text(f'["audio/{"long" * 300}.wav", 1, 2, "key"]\n')
