@@ -69,7 +69,7 @@ def scan_dataset(
         lambda found: _read_key(layout, found),
         with_unlocked_keys(layout, walk.files() if only is None else walk.look_at(only)),
         readers,
-        at_once=lambda found: _known_key(found, old.get(found.audio_path), journal),
+        at_once=lambda found: known_key(found, old.get(found.audio_path), journal),
     )
     for count, read in enumerate(keys, start=1):
         if read.problem:
@@ -99,8 +99,22 @@ def scan_dataset(
     return catalog, _change(catalog, old)
 
 
+def are_as_catalogued(layout: Layout, entries: Iterable[CatalogEntry], paths: Collection[str]) -> bool:
+    """Whether all these paths are as the entries have them, as far as that can be seen without opening a file."""
+    old = {entry.audio_path: entry for entry in entries if entry.audio_path in paths}
+    for found in with_unlocked_keys(layout, DatasetWalk(layout).look_at(paths)):
+        entry = old.pop(found.audio_path, None)
+        read = known_key(found, entry, None)
+        if entry is None or read is None:
+            return False
+        now = (found.size_bytes, found.mtime_ns, read.key, read.state)
+        if now != (entry.size_bytes, entry.mtime_ns, entry.content_key, entry.state):
+            return False
+    return all(entry.state == "vanished" for entry in old.values())
+
+
 @dataclass(frozen=True, slots=True)
-class _Key:
+class FileKey:
     """A file and its content key. `was_opened`: the key was read from the file just now."""
 
     found: FoundFile
@@ -110,28 +124,28 @@ class _Key:
     problem: str = ""
 
 
-def _known_key(found: FoundFile, old: CatalogEntry | None, journal: ScanJournal | None) -> _Key | None:
+def known_key(found: FoundFile, old: CatalogEntry | None, journal: ScanJournal | None) -> FileKey | None:
     """The key of a file that need not be opened for it."""
     if found.annex_key is not None or found.status is None:
-        return _Key(found, found.annex_key or "", "present" if found.has_content else "content_missing")
+        return FileKey(found, found.annex_key or "", "present" if found.has_content else "content_missing")
     if old is not None and _is_untouched(found, old):
-        return _Key(found, old.content_key, "present")
+        return FileKey(found, old.content_key, "present")
     key = journal.key(found.audio_path, found.size_bytes, found.mtime_ns) if journal is not None else None
-    return _Key(found, key, "present") if key is not None else None
+    return FileKey(found, key, "present") if key is not None else None
 
 
-def _read_key(layout: Layout, found: FoundFile) -> _Key:
+def _read_key(layout: Layout, found: FoundFile) -> FileKey:
     assert found.status is not None  # otherwise its key was known
     try:
         key = content_key(layout.source(found.audio_path), found.status)
     except OSError as error:
         problem = f"{printable(found.audio_path)}: cannot be read ({error.strerror}); check the disk"
-        return _Key(found, f"STAT-s{found.size_bytes}-t{found.mtime_ns}-{UNREAD}", "present", problem=problem)
+        return FileKey(found, f"STAT-s{found.size_bytes}-t{found.mtime_ns}-{UNREAD}", "present", problem=problem)
     is_sound = key.startswith("STAT-")
-    return _Key(found, key, "present" if is_sound else "content_missing", is_sound and not key.endswith(UNREAD))
+    return FileKey(found, key, "present" if is_sound else "content_missing", is_sound and not key.endswith(UNREAD))
 
 
-def _entry(layout: Layout, read: _Key, old: CatalogEntry | None) -> CatalogEntry:
+def _entry(layout: Layout, read: FileKey, old: CatalogEntry | None) -> CatalogEntry:
     """The entry of one file, with the id it had or would have alone."""
     found = read.found
     if old is not None:

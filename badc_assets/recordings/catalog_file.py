@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,27 @@ def read_states(path: Path) -> dict[str, EntryState]:
     paths, states, escaped = (table.column(name).to_pylist() for name in ("audio_path", "state", _ESCAPED))
     rows = zip(paths, states, escaped, strict=True)
     return {_unescaped(name) if is_escaped else name: state for name, state, is_escaped in rows}
+
+
+def read_some(path: Path, paths: Collection[str]) -> list[CatalogEntry] | None:
+    """The entries of some paths, and those that moved away from one of them, without reading all others.
+
+    None when there is no catalogue, or when a path is not UTF-8 and so not in the file as it is. Raises BadcError when the file
+    is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    if not path.is_file() or not all(_is_utf8(each) for each in paths):
+        return None
+    wanted = pa.array(sorted(paths), pa.string())
+    try:
+        rows = pq.read_table(path, filters=pc.field("audio_path").isin(wanted) | pc.field("moved_from").isin(wanted))
+        entries = [_entry(row) for row in rows.to_pylist()]
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise BadcError(path, "is damaged or no catalogue", "delete it and scan again; results are kept") from error
+    return entries
 
 
 def _schema() -> pa.Schema:

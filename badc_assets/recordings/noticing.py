@@ -37,17 +37,16 @@ def take_changes(layout: Layout, changes: Sequence[Change], readers: int) -> Not
     A change says where to look. What is there is what counts: the dataset may have moved on. Raises CatalogBusy during a scan.
     """
     paths = {path for change in changes for path in (change.path, change.former) if path}
-    catalog, change = update_paths(layout, paths, readers, wait=False)
+    update = update_paths(layout, paths, readers, wait=False)
     gone_only = {each.path for each in changes if each.kind in ("removed", "dropped")}
     # By the page and not by the catalogue alone: that knows the change already when a page is taken again.
     stated = {each.path for each in changes if each.kind in ("changed", "arrived")}
-    concerned = sorted((e for e in catalog.entries if e.audio_path in paths), key=lambda entry: entry.audio_path)
-    entries = tuple(e for e in concerned if e.state != "vanished" and e.audio_path not in gone_only)
+    entries = tuple(e for e in update.entries if e.state != "vanished" and e.audio_path not in gone_only)
     return Noticed(
         entries=entries,
-        changed=tuple(e for e in entries if e.audio_path in stated or e.recording_id in change.changed),
-        orphans=tuple(e for e in concerned if e.state == "vanished"),
-        moved_to={e.moved_from: e.recording_id for e in catalog.entries if e.moved_from and e.state != "vanished"},
+        changed=tuple(e for e in entries if e.audio_path in stated or e.recording_id in update.changed),
+        orphans=tuple(e for e in update.entries if e.state == "vanished"),
+        moved_to=update.moved_to,
     )
 
 

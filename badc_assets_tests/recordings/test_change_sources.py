@@ -282,3 +282,34 @@ def test_how_a_dataset_is_watched(repository: Repository, tmp_path: Path):
     plain = Repository.plain(tmp_path / "plain")
     assert kind(plain.root) is FileSource
     assert kind(plain.root, watch="commits") is CommitSource
+
+
+def test_what_is_as_the_catalogue_has_it_needs_no_other_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from badc_assets.recordings import current
+
+    layout = layout_of(tmp_path / "folder")
+    for name in ("a.wav", "b.wav", "c.wav", os.fsdecode(b"latin\xe9.wav")):
+        add_sound(layout, name, 100 + len(name) + ord(name[0]))
+    update_catalog(layout)
+    (layout.audio / "c.wav").rename(layout.audio / "d.wav")
+    update_catalog(layout)
+
+    whole = current.read_catalog
+    monkeypatch.setattr(current, "read_catalog", lambda path: pytest.fail("all of the catalogue was read"))
+    update = current.update_paths(layout, {"audio/a.wav", "audio/c.wav", "audio/d.wav"})
+    assert [(e.recording_id, e.state) for e in update.entries] == [
+        ("a", "present"),
+        ("c", "vanished"),
+        ("d", "present"),
+    ]
+    assert update.moved_to == {"audio/c.wav": "d"}
+    monkeypatch.setattr(current, "read_catalog", whole)
+    before = layout.catalog.stat().st_mtime_ns
+    assert len(current.update_paths(layout, {os.fsdecode(b"audio/latin\xe9.wav")}).entries) == 1
+    assert layout.catalog.stat().st_mtime_ns == before
+    add_sound(layout, "a.wav", 7)
+    add_sound(layout, "new.wav", 8)
+    (layout.audio / "b.wav").unlink()
+    update = current.update_paths(layout, {"audio/a.wav", "audio/b.wav", "audio/new.wav"})
+    assert update.changed == ("a",)
+    assert [e.state for e in update.entries] == ["present", "vanished", "present"]
