@@ -19,7 +19,8 @@ class ContentSettings(BaseModel):
     )
     drop: bool = Field(
         default=False,
-        description="Drop the content of recordings when they are analysed, where git-annex finds enough copies elsewhere.",
+        description="Drop the content of recordings when they are analysed, where git-annex finds enough copies elsewhere. "
+        "Reports have no pictures and clips of sound that is not here.",
     )
     jobs: int = Field(default=4, ge=1, le=64, description="How many files are fetched or dropped at the same time.")
     disk_budget_gb: float | None = Field(

@@ -200,6 +200,23 @@ def test_fetched_before_and_dropped_after(clone: Repository, repository: Reposit
     assert not (clone.root / "audio/a.wav").exists()
 
 
+def test_what_was_missing_is_fetched_when_the_policy_becomes_fetch(clone: Repository, instance):
+    from badc_assets.cli.outstanding import work_to_do
+
+    waits = project_on(clone.root, policy="wait")
+    Daemon(waits, instance).until_idle()
+    assert work_to_do(waits, instance).recordings == []
+    assert work_to_do(waits, instance).unusable == ["a", "b", "c"]
+    fetches = project_on(clone.root, policy="fetch")
+    assert work_to_do(fetches, instance).recordings == ["a", "b", "c"]
+    arrivals = Daemon(fetches, instance, "arrived_content")
+    arrivals.tick()
+    arrivals.tick()
+    assert arrivals.ran == [["a", "b", "c"]]
+    assert materialized(instance, "detections") == {"a", "b", "c"}
+    assert work_to_do(fetches, instance).recordings == []
+
+
 def test_what_did_not_fit_is_fetched_when_there_is_room(clone: Repository, instance):
     size = 2 * SECOND + 100
     project = project_on(clone.root, policy="fetch", drop=True, disk_budget_gb=1.5 * size / 1e9)
