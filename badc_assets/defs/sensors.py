@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import dagster as dg
 
+from badc_assets.defs.jobs import catalogue, process_recordings
 from badc_assets.defs.partitions import recordings_partitions
 from badc_assets.defs.settings import ProjectResource
 from badc_assets.defs.versions import DATA_VERSION_TAG
@@ -21,11 +22,15 @@ REASON_TAG = "badc/reason"
 COMMIT_TAG = "badc/commit"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
+SCAN = "scan"
+MOST_BY_PAGE = 5000
+"""More changes than this are catalogued by a scan before their pages are taken."""
+
 SensorAnswer = dg.SensorResult | dg.SkipReason
 
 
 @dg.sensor(
-    job_name="process_recordings",
+    jobs=[process_recordings, catalogue],
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.STOPPED,
     description="Notices recordings that were added, changed, renamed or removed, and requests a run for each page of them.",
@@ -45,7 +50,7 @@ def new_recordings(context: dg.SensorEvaluationContext, project: ProjectResource
 
 
 @dg.sensor(
-    job_name="process_recordings",
+    jobs=[process_recordings, catalogue],
     minimum_interval_seconds=300,
     default_status=dg.DefaultSensorStatus.STOPPED,
     description="Notices content that arrived without a commit (`datalad get`) and requests runs for those recordings; "
@@ -76,8 +81,12 @@ def _noticed(
     folder = project.layout.noticed_dir / name
     try:
         step = next_step(Cursor.parse(context.cursor), source(), folder, time.time(), project.content.page)
+        if step.fixed > MOST_BY_PAGE:
+            return dg.SensorResult(run_requests=[_scan_request(step)], cursor=step.cursor.dump())
         if not step.changes:
             return dg.SensorResult(skip_reason=step.said, cursor=step.cursor.dump())
+        if _is_unfinished(context.instance, SCAN):
+            return dg.SkipReason("a scan of the whole dataset is under way")
         noticed = take_changes(project.layout, step.changes, project.recordings.readers)
         return _requested(context, project, name, step, noticed)
     except BadcError as error:
@@ -127,7 +136,7 @@ def _to_fetch(context: dg.SensorEvaluationContext, project: Project, otherwise: 
 
     catalog = read_catalog(project.layout.catalog)
     missing = [e for e in catalog.entries if e.state == "content_missing"] if catalog is not None else []
-    if not missing or _is_fetching(context.instance):
+    if not missing or _is_unfinished(context.instance, "fetch", "new"):
         return otherwise
     wanted = recordings_to_run(project, context.instance, missing)
     room = room_bytes(project.layout, project.content)
@@ -143,9 +152,19 @@ def _to_fetch(context: dg.SensorEvaluationContext, project: Project, otherwise: 
     return dg.SensorResult(run_requests=list(requests), cursor=context.cursor)
 
 
-def _is_fetching(instance: dg.DagsterInstance) -> bool:
+def _scan_request(step: Step) -> dg.RunRequest:
+    """So many changes are catalogued in one scan. Page by page each would read and write the whole catalogue, which for
+    hundreds of thousands of recordings takes longer than a tick may."""
+    # The round of a first comparison is the time, and differs when its tick dies and is repeated.
+    comparison = step.cursor.round if step.cursor.commit else "first"
+    key = f"{step.cursor.target[:12]}:{comparison}:{SCAN}"
+    return dg.RunRequest(run_key=key, job_name=catalogue.name, tags={REASON_TAG: SCAN})
+
+
+def _is_unfinished(instance: dg.DagsterInstance, *reasons: str) -> bool:
+    """Whether a run that a sensor asked for, for one of these reasons, waits or goes on."""
     unfinished = dg.RunsFilter(
-        tags={REASON_TAG: ["fetch", "new"]},
+        tags={REASON_TAG: list(reasons)},
         statuses=[dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED],
     )
     return bool(instance.get_run_ids(unfinished, limit=1))
@@ -156,7 +175,8 @@ def _range_requests(
 ) -> Iterator[dg.RunRequest]:
     """A run for each stretch of neighbouring partitions: one where all of a page is new."""
     for number, (first, last) in enumerate(ranges_of(order, wanted)):
-        yield dg.RunRequest(run_key=f"{key}:{number}", tags={**tags, RANGE_START: first, RANGE_END: last})
+        range_tags = {**tags, RANGE_START: first, RANGE_END: last}
+        yield dg.RunRequest(run_key=f"{key}:{number}", job_name=process_recordings.name, tags=range_tags)
 
 
 def _new_keys(known: Sequence[str], entries: Iterable[CatalogEntry]) -> list[str]:

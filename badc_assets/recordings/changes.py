@@ -67,12 +67,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Step:
-    """One step: the changes to take now, the key by which they are asked for, and the cursor to store afterwards."""
+    """One step: the changes to take now, the key by which they are asked for, and the cursor to store afterwards.
+
+    `fixed`: how many changes this step wrote down, where it is one that fixes what is compared.
+    """
 
     cursor: Cursor
     said: str
     changes: tuple[Change, ...] = ()
     key: str = ""
+    fixed: int = 0
 
 
 def next_step(cursor: Cursor, source: Source, folder: Path, now_s: float, page: int) -> Step:
@@ -98,7 +102,7 @@ def _begin(cursor: Cursor, source: Source, folder: Path, now_s: float) -> Step:
     if not changes:
         return Step(Cursor(head, round=following.round), f"{head[:12]} changes no recording")
     write_changes(folder / LIST_FILE, following, changes)
-    return Step(following, f"{len(changes)} changes up to {head[:12]}")
+    return Step(following, f"{len(changes)} changes up to {head[:12]}", fixed=len(changes))
 
 
 def _page(cursor: Cursor, changes: Sequence[Change], page: int) -> Step:

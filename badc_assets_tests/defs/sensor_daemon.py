@@ -21,6 +21,7 @@ class Daemon:
     keys: set[str] = field(default_factory=set)
     ran: list[list[str]] = field(default_factory=list)
     runs: list[dg.ExecuteInProcessResult] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
     def tick(self, *, dies: bool = False) -> bool:
@@ -54,8 +55,12 @@ class Daemon:
         if request.run_key in self.keys:
             return
         self.keys.add(request.run_key)
-        job = definitions.resolve_job_def("process_recordings")
+        assert request.job_name
+        job = definitions.resolve_job_def(request.job_name)
         result = job.execute_in_process(instance=self.instance, tags=dict(request.tags), raise_on_error=False)
+        if request.job_name != "process_recordings":
+            self.others.append(request.job_name)
+            return
         self.runs.append(result)
         events = result.asset_materializations_for_node("recordings")
         self.ran.append([str(event.partition) for event in events])

@@ -112,6 +112,29 @@ def test_while_a_scan_is_under_way_the_sensor_waits(repository: Repository, inst
     assert daemon.ran == [["a"]]
 
 
+def test_very_many_changes_are_scanned_once_before_their_pages(repository: Repository, instance, monkeypatch):
+    from badc_assets.defs import sensors
+
+    monkeypatch.setattr(sensors, "MOST_BY_PAGE", 2)
+    project = project_on(repository.root, page=2)
+    repository.add_sounds(a=SECOND, b=SECOND + 1, c=SECOND + 2)
+    daemon = Daemon(project, instance)
+    daemon.tick(dies=True)
+    daemon.tick()
+    assert (daemon.others, daemon.ran) == (["catalogue"], [])
+    scan = instance.create_run_for_job(
+        build_definitions(project).resolve_job_def("catalogue"),
+        tags={sensors.REASON_TAG: sensors.SCAN},
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    assert not daemon.tick()
+    assert "under way" in daemon.said[-1]
+    instance.report_run_failed(scan)
+    daemon.until_idle()
+    assert daemon.others == ["catalogue"]
+    assert daemon.ran == [["a", "b"], ["c"]]
+
+
 def test_a_dataset_that_is_not_there_is_said_in_one_line(tmp_path: Path, instance):
     daemon = Daemon(project_on(tmp_path / "nowhere"), instance)
     assert not daemon.tick()
