@@ -27,6 +27,9 @@ from badc_assets.recordings.model import RecordingFacts
 INDICES_VERSION = 1
 """Raise it when the same sound and settings give other indices."""
 
+LEAST_MIX = 0.01
+"""A mix with less than this share of the power of its channels is not the sound that was recorded: 20 dB are lost."""
+
 _BLOCK_FRAMES = 1 << 17
 
 
@@ -105,29 +108,34 @@ def _rows(layout: Layout, facts: RecordingFacts, chunks: Sequence[Chunk], settin
     """Raises BadSound where the sound cannot be read, NotIndexed when it is not what was chunked."""
     source = layout.source(facts.audio_path)
     with SampleReader(source) as reader:
-        rate_hz = reader.format.sample_rate_hz
         for chunk in chunks:
-            start, stop = _frames(chunk, rate_hz)
-            if is_too_long(stop - start, settings):
-                found = AcousticIndices(note=TOO_LONG)
-            else:
-                found = acoustic_indices(_mono(reader, start, stop), rate_hz, settings)
-            yield index_row(chunk, rate_hz, found)
+            yield index_row(chunk, reader.format.sample_rate_hz, _indices(reader, chunk, settings))
     if has_changed(layout, facts):
         raise NotIndexed(source, "the file changed after it was chunked", "materialize recordings again")
 
 
-def _frames(chunk: Chunk, rate_hz: int) -> tuple[int, int]:
-    if chunk.start_frame is None or chunk.stop_frame is None:
-        return chunk.start_ms * rate_hz // 1000, chunk.end_ms * rate_hz // 1000
-    return chunk.start_frame, chunk.stop_frame
+def _indices(reader: SampleReader, chunk: Chunk, settings: IndexSettings) -> AcousticIndices:
+    rate_hz = reader.format.sample_rate_hz
+    start, stop = chunk.start_frame, chunk.stop_frame
+    if start is None or stop is None:
+        start, stop = (ms * rate_hz // 1000 for ms in (chunk.start_ms, chunk.end_ms))
+    stop = min(stop, reader.format.frames)
+    if is_too_long(stop - start, settings):
+        return AcousticIndices(note=TOO_LONG)
+    samples, channel_power = _mixed(reader, start, stop)
+    if float(np.dot(samples, samples)) < LEAST_MIX * channel_power:
+        return AcousticIndices(note="its channels cancel each other")
+    return acoustic_indices(samples, rate_hz, settings)
 
 
-def _mono(reader: SampleReader, start_frame: int, stop_frame: int) -> Float32:
-    """The mean of the channels, of shape (n,)."""
-    samples = np.empty(max(min(stop_frame, reader.format.frames) - start_frame, 0), np.float32)
-    filled = 0
+def _mixed(reader: SampleReader, start_frame: int, stop_frame: int) -> tuple[Float32, float]:
+    """The mean of the channels, of shape (n,), and the mean of their summed powers; 0 where there is only one."""
+    samples = np.empty(max(stop_frame - start_frame, 0), np.float32)
+    filled, power = 0, 0.0
     for block in reader.blocks(_BLOCK_FRAMES, start_frame, stop_frame):
         samples[filled : filled + len(block)] = to_mono(block)
         filled += len(block)
-    return samples
+        if block.shape[1] > 1:
+            channels = (to_mono(block[:, [one]]) for one in range(block.shape[1]))
+            power += sum(float(np.dot(channel, channel)) for channel in channels) / block.shape[1]
+    return samples, power

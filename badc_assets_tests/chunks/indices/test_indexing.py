@@ -73,6 +73,13 @@ def test_channels_are_averaged(tmp_path):
     assert row["aci"] == pytest.approx(expected.aci, rel=1e-4)
 
 
+def test_channels_that_cancel_each_other_have_none(tmp_path):
+    left = noise(2)
+    dataset = dataset_of(tmp_path, np.stack([left, -left + noise(2, seed=1, level=1e-4)], axis=1))
+    indexed(dataset)
+    assert [row["note"] for row in rows_of(dataset)] == ["its channels cancel each other"]
+
+
 def test_a_silent_chunk_has_none_and_says_so(tmp_path):
     sound = noise(6)
     sound[2 * RATE_HZ : 4 * RATE_HZ] = 0
