@@ -2,8 +2,8 @@
 
     python -m badc_assets_tests.month --minutes 10 --seed 1
 
-At the end the dataset-wide tables must be those of a clean run over what is there, no recording may count twice, and nothing may be
-held or left running. It prints what it did, and ends with status 1 and a line for each difference.
+At the end the dataset-wide tables must be those of a clean run over what is there, no recording may count twice, and nothing
+may be held or left running. It prints what it did, and ends with status 1 and a line for each difference.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Month:
             "BADC_DATASET": str(self.folder / "data"),
             "BADC_OUTPUT": str(self.folder / results),
             "BADC_CHUNKING__LENGTH_S": "1",
-            "BADC_CONTENT__SETTLED_S": "1",
+            "BADC_CONTENT__QUIET_S": "1",
             "DAGSTER_HOME": str(self.home),
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         }
@@ -239,7 +239,7 @@ def _processes() -> list[tuple[int, bytes]]:
 
 def _cwd(pid: int) -> bytes:
     try:
-        return os.fsencode(os.readlink(f"/proc/{pid}/cwd"))
+        return os.fsencode(Path(f"/proc/{pid}/cwd").readlink())
     except OSError:
         return b""
 
