@@ -52,6 +52,10 @@ class Layout:
     def quality(self, recording_id: str) -> Path:
         return self.chunk_dir(recording_id) / "quality.json"
 
+    def indices(self, recording_id: str) -> Path:
+        """The acoustic indices of each chunk, where they were asked for."""
+        return self.output / "artifacts/indices" / f"{recording_id}.parquet"
+
     def infer_dir(self, recording_id: str) -> Path:
         return self.output / "artifacts/infer" / recording_id
 
