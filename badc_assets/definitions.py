@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from badc_assets.defs import chunks, detections, jobs, recordings, reports, saving, schedules, upkeep
+from badc_assets.defs import chunks, detections, indices, jobs, recordings, reports, saving, schedules, sensors, upkeep
 from badc_assets.defs.code_versions import code_versions
 from badc_assets.defs.executors import executor_for
 from badc_assets.defs.failure_sensor import failure_sensor
@@ -16,6 +16,7 @@ def build_definitions(project: Project) -> dg.Definitions:
     complete = dg.Definitions.merge(
         recordings.definitions,
         chunks.definitions,
+        indices.definitions,
         detections.definitions,
         reports.definitions,
         jobs.definitions,
@@ -23,6 +24,7 @@ def build_definitions(project: Project) -> dg.Definitions:
         upkeep.definitions,
         schedules.automation(project.automation),
         dg.Definitions(sensors=[failure_sensor(project)]),
+        schedules.switched(sensors.definitions, project.automation),
         dg.Definitions(resources={"project": project}, executor=executor_for(project)),
     )
     versions = code_versions(project)

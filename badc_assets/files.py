@@ -64,6 +64,22 @@ def remove(target: Path) -> None:
         raise _unwritable(target, error) from error
 
 
+def detach(path: Path) -> None:
+    """Make a file that will be appended to one of its own: a link, or a second name of a file, becomes a copy.
+
+    In a DataLad dataset both lead to a stored version, which root could overwrite. A link to nothing is removed. Raises like
+    `atomic_path`.
+    """
+    if not path.is_symlink() and not (path.is_file() and path.stat().st_nlink > 1):
+        return
+    if not path.is_file():
+        remove(path)
+        return
+    content = path.read_bytes()
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def _require_place(target: Path) -> None:
     if target.is_dir():
         raise PlaceTaken(target, "is a folder in the place of a file", "rename or remove it")

@@ -32,6 +32,11 @@ class Layout:
         """What a scan under way has read."""
         return self.output / "artifacts/recordings/catalog.journal"
 
+    @property
+    def noticed_dir(self) -> Path:
+        """What the sensors compare, and how far they are. It can be made anew at any time."""
+        return self.output / "artifacts/recordings/noticed"
+
     def facts(self, recording_id: str) -> Path:
         return self.output / "artifacts/recordings/facts" / f"{recording_id}.json"
 
@@ -46,6 +51,10 @@ class Layout:
 
     def quality(self, recording_id: str) -> Path:
         return self.chunk_dir(recording_id) / "quality.json"
+
+    def indices(self, recording_id: str) -> Path:
+        """The acoustic indices of each chunk, where they were asked for."""
+        return self.output / "artifacts/indices" / f"{recording_id}.parquet"
 
     def infer_dir(self, recording_id: str) -> Path:
         return self.output / "artifacts/infer" / recording_id

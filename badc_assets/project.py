@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from badc_assets.chunks.indices.settings import IndexSettings
 from badc_assets.chunks.settings import ChunkSettings
 from badc_assets.chunks.status import Clock
 from badc_assets.detections.rules import DetectionRules
@@ -28,6 +29,7 @@ from badc_assets.inference.telemetry.run_log import TelemetryRunLog
 from badc_assets.layout import Layout
 from badc_assets.provenance.saving import dataset_of
 from badc_assets.provenance.settings import ProvenanceSettings, is_disabled
+from badc_assets.recordings.content_settings import ContentSettings
 from badc_assets.recordings.settings import RecordingSettings
 from badc_assets.reports.settings import ReportSettings
 from badc_assets.upkeep.settings import AutomationSettings
@@ -62,7 +64,9 @@ class Project(BaseModel):
         "in_process", description="Run the steps of a run in one process, or in one process each."
     )
     recordings: RecordingSettings = RecordingSettings()
+    content: ContentSettings = ContentSettings()
     chunking: ChunkSettings = ChunkSettings()  # pyright: ignore[reportCallIssue]
+    indices: IndexSettings = IndexSettings()
     inference: InferenceSettings = InferenceSettings()  # pyright: ignore[reportCallIssue]
     detections: DetectionRules = DetectionRules()  # pyright: ignore[reportCallIssue]
     report: ReportSettings = ReportSettings()  # pyright: ignore[reportCallIssue]

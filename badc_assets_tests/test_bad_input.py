@@ -57,12 +57,10 @@ def add_bad_files(audio: Path) -> dict[str, str]:
     (audio / "SITE-1_a_random.wav").write_bytes(bytes(range(256)) * 20)
     (audio / "SITE-1_b_nothing.wav").write_bytes(b"")
     (audio / "SITE-1_c_header.wav").write_bytes(riff(format_chunk(), riff_chunk(b"data", b"")))
-    (audio / "SITE-1_d_annexed.wav").symlink_to(f"../.git/annex/objects/Xx/Yy/{ANNEX_KEY}/{ANNEX_KEY}")
     return {
         "SITE-1_a_random": "quarantined: unreadable: cannot be read as sound",
         "SITE-1_b_nothing": "quarantined: empty: has no bytes",
         "SITE-1_c_header": "quarantined: empty: has a header but no samples",
-        "SITE-1_d_annexed": "quarantined: content_missing",
     }
 
 
@@ -71,6 +69,8 @@ def test_bad_sound_files(tmp_path, instance, capfd, truncated):
     dataset = make_dataset(tmp_path, 2, recordings={"truncated": truncated})
     audio = tmp_path / "audio"
     expected = add_bad_files(audio)
+    (audio / "SITE-1_d_annexed.wav").symlink_to(f"../.git/annex/objects/Xx/Yy/{ANNEX_KEY}/{ANNEX_KEY}")
+    absent = {"SITE-1_d_annexed"}  # a state, and no failure
     cut_ids = {"SITE-1_e_cut", "SITE-1_f_cut"}
     cut(write_sound(audio / "SITE-1_e_cut.wav", noise(5)), 0.5)
     cut(write_sound(audio / "SITE-1_f_cut.flac", noise(5, seed=1)), 0.5)
@@ -81,17 +81,19 @@ def test_bad_sound_files(tmp_path, instance, capfd, truncated):
     (said,) = run_all(dataset.project, instance)
 
     line = shown(tmp_path / "log", capfd.readouterr().err)
-    assert f"{len(bad)} of {len(good | bad)} recordings were left out" in line
+    assert f"{len(bad)} of {len(good | bad | absent)} recordings were left out" in line
+    assert "annexed" not in line
     assert all(recording in line and recording in said for recording in bad)
     assert analysed(dataset.layout, good | bad) == good == materialized(instance, "detections")
-    assert materialized(instance, "recordings") == materialized(instance, "chunk_status") == good | bad
+    assert materialized(instance, "recordings") == materialized(instance, "chunk_status") == good | bad | absent
     for recording, words in expected.items():
         assert words in reason(dataset, recording)
+    assert reason(dataset, "SITE-1_d_annexed") == ""
     for recording in cut_ids:
         facts = read_facts(dataset.layout, recording)
         assert facts and "declares 5.000 s of sound but holds 2." in facts.reason
         assert facts.status == ("flagged" if truncated == "flag" else "quarantined")
-    assert counted(dataset) == {**dict.fromkeys(good, "analysed"), **dict.fromkeys(bad, "quarantined")}
+    assert counted(dataset) == {**dict.fromkeys(good, "analysed"), **dict.fromkeys(bad | absent, "quarantined")}
     failures = list(csv.DictReader((dataset.layout.report_dir / "failures.csv").open(newline="")))
     assert {row["recording_id"] for row in failures} >= bad
 

@@ -94,6 +94,9 @@ def chunk_recording(layout: Layout, facts: RecordingFacts, settings: ChunkSettin
         done = _current_outcome(layout, facts, settings)
         if done is not None:
             return done
+        if facts.awaits_content:
+            # Nothing was tried, so nothing is written: a status that is there belongs to the sound that is not.
+            return _unrecorded_failure(facts.recording_id, facts.reason)
         started = time.monotonic()
         opening = _opening_status(layout, facts, settings, clock)
         write_status(layout, opening)

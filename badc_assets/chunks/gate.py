@@ -56,6 +56,12 @@ def chunking_problems(layout: Layout, recording_ids: Iterable[str], settings: Ch
     return {recording_id: problem for recording_id, problem in found if problem}
 
 
+def awaiting_content(layout: Layout, recording_ids: Iterable[str]) -> frozenset[str]:
+    """The recordings whose content is not here. They cannot be chunked now, and nothing is wrong with them."""
+    found = ((recording_id, read_facts(layout, recording_id)) for recording_id in recording_ids)
+    return frozenset(recording_id for recording_id, facts in found if facts is not None and facts.awaits_content)
+
+
 def chunks_for_inference(
     layout: Layout, recording_id: str, settings: ChunkSettings, *, allow_partial: bool = False
 ) -> tuple[Chunk, ...]:

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from badc_assets.cli import (
     batch_commands,
+    data_commands,
     detector_commands,
     device_commands,
     doctor_commands,
@@ -37,6 +38,7 @@ app = typer.Typer(
 project_commands.add_to(app)
 run_commands.add_to(app)
 recordings_commands.add_to(app)
+data_commands.add_to(app)
 sample_commands.add_to(app)
 detector_commands.add_to(app)
 device_commands.add_to(app)

@@ -33,7 +33,9 @@ def work_to_do(project: Project, instance: dg.DagsterInstance) -> Work:
     analysed = instance.get_materialized_partitions(dg.AssetKey("detections"))
     examined = instance.get_materialized_partitions(dg.AssetKey("recordings"))
     unknown = (present - found.unusable - analysed) | (found.unusable - examined)
-    return Work(sorted(found.open | unknown), sorted(found.unusable & examined))
+    missing = {entry.recording_id for entry in entries if entry.state == "content_missing"}
+    to_fetch = found.unusable & missing if project.content.policy == "fetch" else frozenset()
+    return Work(sorted(found.open | unknown | to_fetch), sorted((found.unusable & examined) - to_fetch))
 
 
 def recordings_without_bundle(project: Project, instance: dg.DagsterInstance) -> list[str]:

@@ -1,6 +1,6 @@
 """Run a program that starts others, and let none of them outlive it.
 
-`dagster dev` that is told to stop while a run is under way ends and leaves its code server behind, which waits for that run: for hours.
+`dagster dev` that is told to stop during a run ends and leaves its code server behind, which waits for that run: for hours.
 """
 
 from __future__ import annotations

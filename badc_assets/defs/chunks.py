@@ -85,7 +85,7 @@ def chunking_completed(context: dg.AssetCheckExecutionContext, project: ProjectR
     In a run over several recordings one result is stored for each, and a single bad recording does not hold up the others:
     the step that follows leaves it out by the same rule.
     """
-    from badc_assets.chunks.gate import chunking_problems
+    from badc_assets.chunks.gate import awaiting_content, chunking_problems
 
     keys = context.op_execution_context.partition_keys
     problems = chunking_problems(project.layout, keys, project.chunking)
@@ -103,7 +103,8 @@ def chunking_completed(context: dg.AssetCheckExecutionContext, project: ProjectR
             )
             # log_event stores it, although its annotation does not name this kind of event.
             context.op_execution_context.log_event(evaluation)  # pyright: ignore[reportArgumentType]
-    all_failed = len(problems) == len(keys)
+    # What only waits for its content has not failed, and a run over nothing else ends well.
+    all_failed = len(problems) == len(keys) and bool(problems.keys() - awaiting_content(project.layout, problems))
     return dg.AssetCheckResult(
         passed=not problems,
         severity=dg.AssetCheckSeverity.ERROR if all_failed else dg.AssetCheckSeverity.WARN,

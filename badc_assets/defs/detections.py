@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from badc_assets.defs.chunks import bullets
+from badc_assets.defs.content import dropped_content
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
 from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema
@@ -61,6 +62,7 @@ def detections(
             elif not outcome.is_orphan:
                 left_out[outcome.recording_id] = outcome.reason
         yield from _run_observation(results, finished_s, engine.log.usage())
+        yield from dropped_content(project, context.partition_keys)
     if left_out:
         # The check step does not run after a failed step, and the finished recordings deserve their checks.
         for result in _check_results(project, context.partition_keys):

@@ -13,33 +13,32 @@ SAVES = {"badc/saves": "yes"}
 CONSISTENT = dg.AssetCheckKey(dg.AssetKey("detection_aggregates"), "dataset_is_consistent")
 """The check that looks through everything. It has a job of its own, and does not run whenever the tables are made."""
 
-definitions = dg.Definitions(
-    jobs=[
-        dg.define_asset_job(
-            "catalogue",
-            selection=dg.AssetSelection.assets("recording_catalog"),
-            description="Look for new, changed and vanished files.",
-        ),
-        dg.define_asset_job(
-            "process_recordings",
-            selection=dg.AssetSelection.assets(*PER_RECORDING) | dg.AssetSelection.tag(*next(iter(SAVES.items()))),
-            partitions_def=recordings_partitions,
-            description="Examine, chunk and analyse recordings, and save the results. Start it for a range of recordings.",
-        ),
-        dg.define_asset_job(
-            "aggregate",
-            selection=dg.AssetSelection.assets("detection_aggregates") - dg.AssetSelection.checks(CONSISTENT),
-            description="Rebuild the dataset-wide tables and the database.",
-        ),
-        dg.define_asset_job(
-            "publish",
-            selection=dg.AssetSelection.assets(*DATASET_WIDE) - dg.AssetSelection.checks(CONSISTENT),
-            description="Rebuild the dataset-wide tables, the database and the report.",
-        ),
-        dg.define_asset_job(
-            "fsck",
-            selection=dg.AssetSelection.checks(CONSISTENT),
-            description="Compare manifests with sound, results with manifests, and tables with results.",
-        ),
-    ]
+catalogue = dg.define_asset_job(
+    "catalogue",
+    selection=dg.AssetSelection.assets("recording_catalog"),
+    description="Look for new, changed and vanished files.",
 )
+process_recordings = dg.define_asset_job(
+    "process_recordings",
+    selection=dg.AssetSelection.assets(*PER_RECORDING) | dg.AssetSelection.tag(*next(iter(SAVES.items()))),
+    partitions_def=recordings_partitions,
+    description="Examine, chunk and analyse recordings, and save the results. Start it for a range of recordings.",
+)
+aggregate = dg.define_asset_job(
+    "aggregate",
+    selection=dg.AssetSelection.assets("detection_aggregates") - dg.AssetSelection.checks(CONSISTENT),
+    description="Rebuild the dataset-wide tables and the database.",
+)
+publish = dg.define_asset_job(
+    "publish",
+    selection=dg.AssetSelection.assets(*DATASET_WIDE) - dg.AssetSelection.checks(CONSISTENT),
+    description="Rebuild the dataset-wide tables, the database and the report.",
+)
+
+fsck = dg.define_asset_job(
+    "fsck",
+    selection=dg.AssetSelection.checks(CONSISTENT),
+    description="Compare manifests with sound, results with manifests, and tables with results.",
+)
+
+definitions = dg.Definitions(jobs=[catalogue, process_recordings, aggregate, publish, fsck])

@@ -74,13 +74,18 @@ def recordings(
     guessed. A recording with a fatal flag (unreadable, empty, truncated, content missing) is quarantined: it is
     recorded here with the reason, goes no further, and never counts as silence.
     """
+    from badc_assets.defs.content import fetch_missing
     from badc_assets.recordings.current import examine_recordings
 
     with problems_as_failures():
         versions = RecordingVersions.begin(context, "recordings")
+        not_fetched = fetch_missing(project, context.partition_keys, context.log.info)
         for facts in examine_recordings(project.layout, context.partition_keys, project.recordings):
             data_version = stable_hash(facts.to_json())
-            yield versions.materialization(facts.recording_id, data_version, _facts_metadata(facts))
+            metadata = _facts_metadata(facts)
+            if facts.recording_id in not_fetched:
+                metadata["not fetched"] = not_fetched[facts.recording_id]
+            yield versions.materialization(facts.recording_id, data_version, metadata)
         yield versions.finish()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import timedelta
 from typing import Any
 
@@ -29,6 +30,17 @@ def attributes(settings: AutomationSettings) -> dict[str, dict[str, Any]]:
         return conditions
     fresh = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=settings.fresh_within_h))
     return conditions | {name: {"freshness_policy": fresh} for name in DATASET_WIDE}
+
+
+def switched(definitions: dg.Definitions, settings: AutomationSettings) -> dg.Definitions:
+    """The sensors of these definitions as the one setting says: those that notice new recordings are made before it is known."""
+    if not settings.enabled:
+        return definitions
+    sensors = [copy(sensor) for sensor in definitions.sensors or ()]
+    for sensor in sensors:
+        # Dagster has no public way to say this of a sensor that is made.
+        sensor._default_status = dg.DefaultSensorStatus.RUNNING  # pyright: ignore[reportAttributeAccessIssue]
+    return dg.Definitions(sensors=sensors)
 
 
 def automation(settings: AutomationSettings) -> dg.Definitions:

@@ -19,6 +19,7 @@ from typing import Any
 
 from badc_assets.detectors.protocol import Event, Label
 from badc_assets.errors import BadcError
+from badc_assets.files import detach
 from badc_assets.inference.sound import MixPower
 
 
@@ -47,6 +48,7 @@ class JournalWriter:
     def __enter__(self) -> JournalWriter:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            detach(self._path)
             self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise self._unwritable(error) from error

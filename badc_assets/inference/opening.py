@@ -82,7 +82,7 @@ def open_recording(layout: Layout, recording_id: str, wanted: Wanted) -> Detecti
     try:
         chunks = chunks_for_inference(layout, recording_id, wanted.chunking, allow_partial=allow_partial)
     except NotChunked as closed:
-        return DetectionOutcome(recording_id, None, refused=closed.problem, is_orphan=facts.is_vanished)
+        return DetectionOutcome(recording_id, None, refused=closed.problem, is_orphan=_is_not_expected(facts))
     keys = result_keys(chunks, wanted.detector, wanted.inference, wanted.rules)
     stored = read_result_status(layout, recording_id)
     if stored is not None and stored.is_complete:
@@ -98,7 +98,7 @@ def open_anew(
 ) -> DetectionOutcome | OpenRecording:
     """Begin with a recording, whatever results it has; goes on where its journal ends. An outcome where there is no sound."""
     if facts.is_absent:
-        return DetectionOutcome(facts.recording_id, None, refused=facts.reason, is_orphan=facts.is_vanished)
+        return DetectionOutcome(facts.recording_id, None, refused=facts.reason, is_orphan=_is_not_expected(facts))
     folder = layout.journal_dir(facts.recording_id)
     remove_other_journals(folder, keys.raw)
     journalled = {name: record for name, record in read_journal(folder, keys.raw).items() if not record.error}
@@ -108,6 +108,10 @@ def open_anew(
     except BadcError as trouble:
         recording.error = trouble.problem
     return recording
+
+
+def _is_not_expected(facts: RecordingFacts) -> bool:
+    return facts.is_vanished or facts.awaits_content
 
 
 def divided(recording: OpenRecording, info: DetectorInfo) -> Iterator[tuple[int, ...]]:

@@ -11,7 +11,8 @@ from badc_assets.detections.store import ResultStatus
 class DetectionOutcome:
     """What became of one recording: results (new or reused), a failed analysis, or a refusal at the gate with its reason.
 
-    `is_orphan`: the recording is gone from the dataset; results that it had are kept and nothing is expected of it.
+    `is_orphan`: the recording is gone from the dataset, or its content is not here; results that it had are kept and no others
+    are expected of it now.
     """
 
     recording_id: str

@@ -34,7 +34,7 @@ def outstanding(
         facts = read_facts(layout, entry.recording_id)
         if facts is None or not _is_about(facts, entry, recordings):
             to_do.add(entry.recording_id)
-        elif not _has_results(layout, entry.recording_id, wanted):
+        elif not has_results(layout, entry.recording_id, wanted):
             (unusable if facts.status == "quarantined" else to_do).add(entry.recording_id)
     return Outstanding(frozenset(to_do), frozenset(unusable))
 
@@ -48,7 +48,8 @@ def _is_about(facts: RecordingFacts, entry: CatalogEntry, settings: RecordingSet
     )
 
 
-def _has_results(layout: Layout, recording_id: str, wanted: Wanted) -> bool:
+def has_results(layout: Layout, recording_id: str, wanted: Wanted) -> bool:
+    """Whether a recording has complete results that are made as is wanted, whether its sound is here or not."""
     result = read_result_status(layout, recording_id)
     if result is None or not result.is_complete:
         return False

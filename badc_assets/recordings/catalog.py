@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -20,9 +20,10 @@ from badc_assets.recordings.identity import (
     with_suffix_id,
 )
 from badc_assets.recordings.model import CatalogEntry, EntryState
-from badc_assets.recordings.outside import problems_outside
+from badc_assets.recordings.outside import not_installed, not_installed_problems, problems_outside
 from badc_assets.recordings.parallel import in_parallel
 from badc_assets.recordings.scan_journal import ScanJournal
+from badc_assets.recordings.unlocked import with_unlocked_keys
 from badc_assets.recordings.walk import DatasetWalk, FoundFile
 
 __all__ = ["Catalog", "CatalogChange", "read_catalog", "scan_dataset", "write_catalog"]
@@ -52,21 +53,23 @@ def scan_dataset(
     *,
     readers: int = 1,
     journal: ScanJournal | None = None,
+    only: Collection[str] | None = None,
 ) -> tuple[Catalog, CatalogChange]:
     """Walk the audio folder and bring the catalogue up to date. Nothing is decoded; `readers` files are opened at a time.
 
-    A file with the size and time that `previous` or `journal` (which gets what is read now) has for it is not opened. A recording
-    that is gone stays, as `vanished`, because its results do; one in a folder that could not be read stays as it was. `progress`
-    gets the number of files looked at so far. Raises BadcError when there is no audio folder.
+    `only`: look at these paths (relative to the dataset) and leave all other recordings, and problems, as they are. A file with
+    the size and time that `previous` or `journal` (which gets what is read now) has for it is not opened. A recording that is
+    gone stays, as `vanished`, because its results do; one in a folder that could not be read stays as it was. `progress` gets
+    the number of files looked at so far. Raises BadcError when there is no audio folder.
     """
     old = previous.by_path() if previous else {}
     walk = DatasetWalk(layout)
     entries: list[CatalogEntry] = []
     keys = in_parallel(
         lambda found: _read_key(layout, found),
-        walk.files(),
+        with_unlocked_keys(layout, walk.files() if only is None else walk.look_at(only)),
         readers,
-        at_once=lambda found: _known_key(found, old.get(found.audio_path), journal),
+        at_once=lambda found: known_key(found, old.get(found.audio_path), journal),
     )
     for count, read in enumerate(keys, start=1):
         if read.problem:
@@ -78,18 +81,40 @@ def scan_dataset(
             progress(count)
     if progress is not None:
         progress(len(entries))
-    absent = _absent_entries(old, entries, walk.unread_folders)
+    not_here = not_installed(layout)
+    absent = _absent_entries(old, entries, walk.unread_folders, not_here, only)
+    if only is not None:
+        entries += [_unmarked(entry) for entry in absent if entry.state != "vanished"]
+        absent = [entry for entry in absent if entry.state == "vanished"]
     entries, collisions = _with_distinct_ids(layout, entries, old)
     entries, duplicates = _with_duplicates(layout, entries, old)
     entries = _with_moves(entries, old, absent)
     everything = sorted([*entries, *absent], key=lambda entry: entry.recording_id)
-    problems = (*walk.problems, *problems_outside(layout), *collisions, *duplicates)
+    problems = (*walk.problems, *not_installed_problems(not_here), *collisions, *duplicates)
+    if only is None:
+        problems = (*problems, *problems_outside(layout))
+    elif previous is not None:
+        problems = tuple(dict.fromkeys((*previous.problems, *problems)))
     catalog = Catalog(tuple(everything), problems)
     return catalog, _change(catalog, old)
 
 
+def are_as_catalogued(layout: Layout, entries: Iterable[CatalogEntry], paths: Collection[str]) -> bool:
+    """Whether all these paths are as the entries have them, as far as that can be seen without opening a file."""
+    old = {entry.audio_path: entry for entry in entries if entry.audio_path in paths}
+    for found in with_unlocked_keys(layout, DatasetWalk(layout).look_at(paths)):
+        entry = old.pop(found.audio_path, None)
+        read = known_key(found, entry, None)
+        if entry is None or read is None:
+            return False
+        now = (found.size_bytes, found.mtime_ns, read.key, read.state)
+        if now != (entry.size_bytes, entry.mtime_ns, entry.content_key, entry.state):
+            return False
+    return all(entry.state == "vanished" for entry in old.values())
+
+
 @dataclass(frozen=True, slots=True)
-class _Key:
+class FileKey:
     """A file and its content key. `was_opened`: the key was read from the file just now."""
 
     found: FoundFile
@@ -99,28 +124,28 @@ class _Key:
     problem: str = ""
 
 
-def _known_key(found: FoundFile, old: CatalogEntry | None, journal: ScanJournal | None) -> _Key | None:
+def known_key(found: FoundFile, old: CatalogEntry | None, journal: ScanJournal | None) -> FileKey | None:
     """The key of a file that need not be opened for it."""
     if found.annex_key is not None or found.status is None:
-        return _Key(found, found.annex_key or "", "present" if found.has_content else "content_missing")
+        return FileKey(found, found.annex_key or "", "present" if found.has_content else "content_missing")
     if old is not None and _is_untouched(found, old):
-        return _Key(found, old.content_key, "present")
+        return FileKey(found, old.content_key, "present")
     key = journal.key(found.audio_path, found.size_bytes, found.mtime_ns) if journal is not None else None
-    return _Key(found, key, "present") if key is not None else None
+    return FileKey(found, key, "present") if key is not None else None
 
 
-def _read_key(layout: Layout, found: FoundFile) -> _Key:
+def _read_key(layout: Layout, found: FoundFile) -> FileKey:
     assert found.status is not None  # otherwise its key was known
     try:
         key = content_key(layout.source(found.audio_path), found.status)
     except OSError as error:
         problem = f"{printable(found.audio_path)}: cannot be read ({error.strerror}); check the disk"
-        return _Key(found, f"STAT-s{found.size_bytes}-t{found.mtime_ns}-{UNREAD}", "present", problem=problem)
+        return FileKey(found, f"STAT-s{found.size_bytes}-t{found.mtime_ns}-{UNREAD}", "present", problem=problem)
     is_sound = key.startswith("STAT-")
-    return _Key(found, key, "present" if is_sound else "content_missing", is_sound and not key.endswith(UNREAD))
+    return FileKey(found, key, "present" if is_sound else "content_missing", is_sound and not key.endswith(UNREAD))
 
 
-def _entry(layout: Layout, read: _Key, old: CatalogEntry | None) -> CatalogEntry:
+def _entry(layout: Layout, read: FileKey, old: CatalogEntry | None) -> CatalogEntry:
     """The entry of one file, with the id it had or would have alone."""
     found = read.found
     if old is not None:
@@ -144,16 +169,30 @@ def _below_audio(layout: Layout, audio_path: str) -> PurePosixPath:
 
 
 def _absent_entries(
-    old: dict[str, CatalogEntry], entries: list[CatalogEntry], unread_folders: list[str]
+    old: dict[str, CatalogEntry],
+    entries: list[CatalogEntry],
+    unread_folders: list[str],
+    not_here: tuple[str, ...],
+    only: Collection[str] | None,
 ) -> list[CatalogEntry]:
-    """Former entries without a file. In a folder that could not be read nothing is known to have vanished."""
+    """Former entries without a file. In a folder that could not be read nothing is known to have vanished, and a subdataset
+    that is not installed (its folder in `not_here`) has all its files, only not here."""
     present = {entry.audio_path for entry in entries}
     unread = tuple(unread_folders)
-    absent = [entry for path, entry in old.items() if path not in present]
-    return [
-        entry if entry.audio_path.startswith(unread) else replace(entry, state="vanished", duplicate_of="", note="")
-        for entry in absent
-    ]
+
+    def as_it_is_now(entry: CatalogEntry) -> CatalogEntry:
+        if entry.audio_path.startswith(unread) or (only is not None and entry.audio_path not in only):
+            return entry
+        if entry.audio_path.startswith(not_here) and entry.state != "vanished":
+            return replace(entry, state="content_missing", duplicate_of="", note="")
+        return replace(entry, state="vanished", duplicate_of="", note="")
+
+    return [as_it_is_now(entry) for path, entry in old.items() if path not in present]
+
+
+def _unmarked(entry: CatalogEntry) -> CatalogEntry:
+    """An entry that is compared with others anew."""
+    return replace(entry, duplicate_of="", note="") if entry.duplicate_of or entry.note else entry
 
 
 def _with_distinct_ids(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from badc_assets.errors import BadcError
 from badc_assets.files import atomic_path
-from badc_assets.recordings.model import CatalogEntry
+from badc_assets.recordings.model import CatalogEntry, EntryState
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,6 +75,46 @@ def read_catalog(path: Path) -> Catalog | None:
     return Catalog(entries, tuple(problems))
 
 
+def read_states(path: Path) -> dict[str, EntryState]:
+    """Path -> state of every recording of the stored catalogue; quicker than the whole. Empty when there is none.
+
+    Raises BadcError when the file is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        return {}
+    try:
+        table = pq.read_table(path, columns=["audio_path", "state", _ESCAPED])
+    except (pa.ArrowException, OSError) as error:
+        raise BadcError(path, "is damaged or no catalogue", "delete it and scan again; results are kept") from error
+    paths, states, escaped = (table.column(name).to_pylist() for name in ("audio_path", "state", _ESCAPED))
+    rows = zip(paths, states, escaped, strict=True)
+    return {_unescaped(name) if is_escaped else name: state for name, state, is_escaped in rows}
+
+
+def read_some(path: Path, paths: Collection[str]) -> list[CatalogEntry] | None:
+    """The entries of some paths, and those that moved away from one of them, without reading all others.
+
+    None when there is no catalogue, or when a path is not UTF-8 and so not in the file as it is. Raises BadcError when the file
+    is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    if not path.is_file() or not all(_is_utf8(each) for each in paths):
+        return None
+    wanted = pa.array(sorted(paths), pa.string())
+    try:
+        rows = pq.read_table(path, filters=pc.field("audio_path").isin(wanted) | pc.field("moved_from").isin(wanted))
+        entries = [_entry(row) for row in rows.to_pylist()]
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise BadcError(path, "is damaged or no catalogue", "delete it and scan again; results are kept") from error
+    return entries
+
+
 def _schema() -> pa.Schema:
     import pyarrow as pa
 
@@ -93,8 +134,12 @@ def _row(entry: CatalogEntry) -> dict[str, Any]:
 def _entry(row: dict[str, Any]) -> CatalogEntry:
     if row.pop(_ESCAPED):
         for name in _PATHS:
-            row[name] = unquote_to_bytes(row[name]).decode("utf-8", "surrogateescape")
+            row[name] = _unescaped(row[name])
     return CatalogEntry(**row)
+
+
+def _unescaped(text: str) -> str:
+    return unquote_to_bytes(text).decode("utf-8", "surrogateescape")
 
 
 def _is_utf8(text: str) -> bool:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from badc_assets.errors import BadcError
 from badc_assets.files import PlaceTaken, exclusive
 from badc_assets.layout import Layout
-from badc_assets.recordings.catalog import Catalog, CatalogChange, read_catalog, scan_dataset, write_catalog
+from badc_assets.recordings.catalog import (
+    Catalog,
+    CatalogChange,
+    are_as_catalogued,
+    read_catalog,
+    scan_dataset,
+    write_catalog,
+)
+from badc_assets.recordings.catalog_file import read_some
 from badc_assets.recordings.facts import examine, read_facts, write_facts
-from badc_assets.recordings.model import Flag, RecordingFacts
+from badc_assets.recordings.model import CatalogEntry, Flag, RecordingFacts
 from badc_assets.recordings.parallel import in_parallel
 from badc_assets.recordings.place_time import load_declared
 from badc_assets.recordings.scan_journal import ScanJournal
@@ -43,6 +51,52 @@ def catalog_update(
             is_done = True
         finally:
             journal.close(is_done=is_done)
+
+
+class CatalogBusy(BadcError):
+    """The catalogue is being brought up to date by another process."""
+
+
+@dataclass(frozen=True)
+class PathsUpdate:
+    """What the catalogue has for some paths. `changed` are recordings with other content or another state than before;
+    `moved_to` says by former path what renamed files are called now."""
+
+    entries: tuple[CatalogEntry, ...]
+    changed: tuple[str, ...]
+    moved_to: dict[str, str]
+
+
+def update_paths(
+    layout: Layout, paths: Collection[str], readers: int = DEFAULT_READERS, *, wait: bool = True
+) -> PathsUpdate:
+    """Bring the catalogue up to date for these paths (relative to the dataset) alone. Where they are as the catalogue has
+    them, the others are not even read.
+
+    Raises CatalogBusy when `wait` is off and a scan is under way.
+    """
+    require_audio_folder(layout.audio)
+    wanted = frozenset(paths)
+    with exclusive(layout.locks / "catalog.lock", wait=wait) as is_ours:
+        if not is_ours:
+            raise CatalogBusy(layout.catalog, "a scan is under way", "wait until it has ended")
+        some = read_some(layout.catalog, wanted)
+        if some is not None and are_as_catalogued(layout, some, wanted):
+            return _paths_update(some, wanted, ())
+        previous = read_catalog(layout.catalog)
+        catalog, change = scan_dataset(layout, previous, readers=readers, only=wanted)
+        if catalog != previous:
+            write_catalog(layout.catalog, catalog)
+        return _paths_update(catalog.entries, wanted, change.changed)
+
+
+def _paths_update(entries: Iterable[CatalogEntry], paths: frozenset[str], changed: tuple[str, ...]) -> PathsUpdate:
+    entries = tuple(entries)
+    return PathsUpdate(
+        tuple(sorted((e for e in entries if e.audio_path in paths), key=lambda entry: entry.audio_path)),
+        changed,
+        {e.moved_from: e.recording_id for e in entries if e.moved_from in paths and e.state != "vanished"},
+    )
 
 
 def update_catalog(layout: Layout, readers: int = DEFAULT_READERS) -> tuple[Catalog, CatalogChange]:

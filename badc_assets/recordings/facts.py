@@ -159,10 +159,10 @@ def missing_facts_reason(layout: Layout, recording_id: str) -> str:
 
 
 def has_changed(layout: Layout, facts: RecordingFacts) -> bool:
-    """Whether the file is not the one that was examined. What an annex key names does not change."""
-    if not facts.content_key.startswith("STAT-"):
-        return False
+    """Whether the file is not the one that was examined. What an annex key names does not change, unless it is unlocked."""
     source = layout.source(facts.audio_path)
+    if not facts.content_key.startswith("STAT-"):
+        return not source.is_symlink() and has_content(source) and source.stat().st_size != facts.size_bytes
     return not source.is_file() or content_key(source, source.stat()) != facts.content_key
 
 

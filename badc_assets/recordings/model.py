@@ -130,6 +130,11 @@ class RecordingFacts(PlaceTime):
         return any(flag.code in ABSENT_CODES for flag in self.flags)
 
     @property
+    def awaits_content(self) -> bool:
+        """The file is in the dataset and its content is not here: it may be fetched. A state, not a fault."""
+        return any(flag.code == "content_missing" for flag in self.flags)
+
+    @property
     def reason(self) -> str:
         """All flags in one line, fatal ones first; empty when there are none."""
         ordered = sorted(self.flags, key=lambda flag: flag.severity != "fatal")

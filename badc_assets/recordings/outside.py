@@ -1,4 +1,4 @@
-"""Sound files of a dataset that are not scanned, because they lie outside its audio folder."""
+"""What a scan of a dataset does not see: sound outside its audio folder, and subdatasets that are not installed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from badc_assets.errors import printable
 from badc_assets.layout import OUTPUT_NAMES, Layout
-from badc_assets.recordings.walk import SOUND_SUFFIXES
+from badc_assets.provenance.subdatasets import subdatasets
+from badc_assets.recordings.walk import SOUND_SUFFIXES, audio_prefix
 
 
 def problems_outside(layout: Layout) -> list[str]:
@@ -26,6 +27,19 @@ def problems_outside(layout: Layout) -> list[str]:
         and not layout.audio.is_relative_to(place)
         and (found := _first_sound(place)) is not None
     ]
+
+
+def not_installed(layout: Layout) -> tuple[str, ...]:
+    """The folders (`path/`) of subdatasets that may hold recordings and are not installed."""
+    prefix = audio_prefix(layout)
+    folders = [f"{found.path}/" for found in subdatasets(layout.dataset) if not found.is_installed]
+    return tuple(folder for folder in folders if folder.startswith(prefix) or prefix.startswith(folder))
+
+
+def not_installed_problems(folders: tuple[str, ...]) -> list[str]:
+    """One line for each subdataset that is not installed."""
+    advice = "this subdataset is not installed, so its recordings are not known; `datalad get -n` installs it"
+    return [f"{printable(folder)}: {advice}" for folder in folders]
 
 
 def _first_sound(place: Path) -> Path | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from badc_assets.errors import BadcError
-from badc_assets.files import remove
+from badc_assets.files import detach, remove
 
 _FLUSH_EVERY = 500
 
@@ -33,6 +33,7 @@ class ScanJournal:
         try:
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
+                detach(self._path)
                 self._file = self._path.open("a", encoding="ascii")
                 self._file.write("\n")  # ends a line that a killed scan left unfinished
             self._file.write(json.dumps([audio_path, size_bytes, mtime_ns, key]) + "\n")

@@ -13,8 +13,8 @@ from badc_assets.layout import Layout
 from badc_assets.recordings.model import CatalogEntry
 from badc_assets.reports.counting import STALE_REASON, Evidence, read_evidence
 
-Stage = Literal["moved", "vanished", "new", "quarantined", "examined", "chunking", "interrupted", "chunking failed",
-                "chunked", "stale", "analysis failed", "analysed"]  # fmt: skip
+Stage = Literal["moved", "vanished", "new", "content missing", "quarantined", "examined", "chunking", "interrupted",
+                "chunking failed", "chunked", "stale", "analysis failed", "analysed"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ def recording_stage(layout: Layout, evidence: Evidence) -> tuple[Stage, str]:
     facts = evidence.facts
     if facts is None:
         return "new", ""
+    if facts.awaits_content and not evidence.has_effort:
+        return "content missing", ""
     if evidence.status == "quarantined" and not evidence.has_effort:
         return "quarantined", evidence.reason
     return _chunking_stage(layout, evidence) or _analysis_stage(evidence)

@@ -19,6 +19,8 @@ from badc_assets.reports.sound import stored_quality
 
 _WIDTH, _HEIGHT = 240, 64
 _RANGE_DB = 60.0
+_QUIETEST_TOP_DB = -100.0
+"""Silence is to look like silence."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def suspects(layout: Layout, rows: Sequence[Row]) -> tuple[Suspect, ...]:
 
 def picture_uri(picture: Picture) -> str:
     """Time to the right, frequency upwards in octaves; the brightest is the loudest of this recording, black 60 dB below."""
-    top = float(picture.levels.max())
+    top = max(float(picture.levels.max()), _QUIETEST_TOP_DB)
     shades = np.clip((picture.levels - (top - _RANGE_DB)) / _RANGE_DB, 0, 1)
     colours = (colormaps["magma"](shades[::-1])[:, :, :3] * 255).astype(np.uint8)
     image = Image.fromarray(colours).resize((_WIDTH, _HEIGHT), Image.Resampling.NEAREST)

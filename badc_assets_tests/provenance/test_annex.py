@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,35 +9,13 @@ import pytest
 from badc_assets.audio.probe import BadSound, probe
 from badc_assets.provenance.annex import annex_key, has_content, key_size_bytes
 from badc_assets_tests.audio.builders import write_sound
-
-
-class Repository:
-    """A git-annex repository in a folder of its own, with an identity that no configuration is needed for."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        root.mkdir()
-        self.run("git", "init", "-q")
-        self.run("git", "annex", "init", "-q", "test")
-
-    def run(self, *command: str) -> str:
-        tools = os.pathsep.join([os.fspath(Path(sys.executable).parent), os.environ["PATH"]])
-        identity = {f"GIT_{who}_{what}": "test@test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        environment = {**os.environ, **identity, "PATH": tools, "HOME": os.fspath(self.root)}
-        done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def key(self, name: str) -> str:
-        return self.run("git", "annex", "lookupkey", name)
+from badc_assets_tests.repositories import Repository
 
 
 @pytest.fixture(scope="module")
 def annex(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """locked.wav and unlocked.wav with content, locked_gone.wav and unlocked_gone.wav without, deep/er/locked.wav with."""
-    if shutil.which("git") is None or not (Path(sys.executable).parent / "git-annex").exists():
-        pytest.skip("git or git-annex is not installed")
-    repository = Repository(tmp_path_factory.mktemp("annex") / "dataset")
+    repository = Repository.annexed(tmp_path_factory.mktemp("annex") / "dataset")
     names = ("locked", "unlocked", "locked_gone", "unlocked_gone", "deep/er/locked")
     for number, name in enumerate(names):
         write_sound(repository.root / f"{name}.wav", 1000 + number)
