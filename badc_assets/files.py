@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from badc_assets.errors import BadcError
+from badc_assets.processes import is_alive
 
 
 class PlaceTaken(BadcError):
@@ -42,6 +43,16 @@ def atomic_path(target: Path) -> Iterator[Path]:
     except BaseException:
         _discard(temporary)
         raise
+
+
+def leftover_temporaries(folder: Path) -> list[Path]:
+    """Files directly in `folder` that `atomic_path` began in processes that are dead by now."""
+    found = []
+    for path in folder.glob(".*.tmp"):
+        number = path.name.split(".")[-3]
+        if number.isdecimal() and not is_alive(int(number)):
+            found.append(path)
+    return sorted(found)
 
 
 def remove(target: Path) -> None:

@@ -78,6 +78,16 @@ class Layout:
         return self.output / "artifacts/journal" / recording_id
 
     @property
+    def runs_dir(self) -> Path:
+        """What each run of a detector was asked to do, and with which settings."""
+        return self.output / "artifacts/runs"
+
+    @property
+    def failure_log(self) -> Path:
+        """What failed, when, why, and what to do: one paragraph for each failed run, for people."""
+        return self.output / "artifacts/failures.log"
+
+    @property
     def telemetry_dir(self) -> Path:
         return self.output / "artifacts/telemetry/infer"
 

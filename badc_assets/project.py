@@ -27,9 +27,12 @@ from badc_assets.inference.opening import Wanted
 from badc_assets.inference.settings import InferenceSettings
 from badc_assets.inference.telemetry.run_log import TelemetryRunLog
 from badc_assets.layout import Layout
+from badc_assets.provenance.saving import dataset_of
+from badc_assets.provenance.settings import ProvenanceSettings, is_disabled
 from badc_assets.recordings.content_settings import ContentSettings
 from badc_assets.recordings.settings import RecordingSettings
 from badc_assets.reports.settings import ReportSettings
+from badc_assets.upkeep.settings import AutomationSettings
 
 PROJECT_FILE = "badc.toml"
 PREFIX = "BADC_"
@@ -67,6 +70,8 @@ class Project(BaseModel):
     inference: InferenceSettings = InferenceSettings()  # pyright: ignore[reportCallIssue]
     detections: DetectionRules = DetectionRules()  # pyright: ignore[reportCallIssue]
     report: ReportSettings = ReportSettings()  # pyright: ignore[reportCallIssue]
+    provenance: ProvenanceSettings = ProvenanceSettings()
+    automation: AutomationSettings = AutomationSettings()
     detectors: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="A table of settings per detector, such as [detectors.energy]."
     )
@@ -126,6 +131,11 @@ class Project(BaseModel):
             log=TelemetryRunLog(log, self.detector, self.layout),
             say=say,
         )
+
+    @property
+    def saves_results(self) -> bool:
+        """Whether results are saved as commits: they lie in a DataLad dataset, and nothing turns it off."""
+        return self.provenance.save and not is_disabled() and dataset_of(self.layout.output) is not None
 
     @property
     def wanted_results(self) -> Wanted:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from badc_assets.chunks.chunking import ChunkOutcome, chunk_recordings
+from badc_assets.inference.outcome import DetectionOutcome
+from badc_assets.inference.recorded import recorded
 from badc_assets.project import Project
-from badc_assets.recordings.current import examine_recordings, update_catalog
+from badc_assets.project_record import run_record
+from badc_assets.recordings.current import examine_recordings, require_catalog, update_catalog
+from badc_assets.reports.aggregates import collect_tables
 from badc_assets_tests.sounds import noise, with_tone, write_sound
 
 NOW = datetime(2023, 5, 8, 4, 0, tzinfo=UTC)
@@ -37,6 +42,16 @@ class Dataset:
         """Catalogue, examine and chunk everything."""
         self.examine()
         return list(chunk_recordings(self.layout, self.recording_ids, self.project.chunking, fixed_clock))
+
+    def analyse(self, run_id: str = "a-run", recording_ids: Sequence[str] | None = None) -> list[DetectionOutcome]:
+        """Run the detector over what is chunked, and keep the run's record."""
+        ids = self.recording_ids if recording_ids is None else recording_ids
+        engine = self.project.make_engine(fixed_clock, run_id, say=lambda _: None)
+        return list(recorded(self.layout, run_record(self.project, run_id, fixed_clock, ids), engine.run(ids)))
+
+    def publish(self) -> None:
+        """Make the dataset-wide tables."""
+        collect_tables(self.layout, require_catalog(self.layout).entries)
 
 
 def make_dataset(folder: Path, count: int = 3, *, seconds: float = 5, bad: tuple[int, ...] = (), **settings) -> Dataset:

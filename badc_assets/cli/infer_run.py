@@ -12,7 +12,9 @@ from rich.table import Column, Table
 
 from badc_assets.cli.stopping import stoppable
 from badc_assets.errors import BadcError, printable
+from badc_assets.inference.recorded import recorded
 from badc_assets.project import Project, load_project
+from badc_assets.project_record import run_record
 
 
 def add_to(group: typer.Typer) -> None:
@@ -91,7 +93,11 @@ def _analyse(console: Console, project: Project, recording_ids: list[str], log: 
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    engine = project.make_engine(lambda: datetime.now(UTC), run_id, say=say, log=log)
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    engine = project.make_engine(now, run_id, say=say, log=log)
+    record = run_record(project, run_id, now, recording_ids)
     table = Table(
         Column("recording", overflow="fold"),
         "chunks failed",
@@ -101,7 +107,7 @@ def _analyse(console: Console, project: Project, recording_ids: list[str], log: 
     )
     left_out: dict[str, str] = {}
     reused = 0
-    for outcome in engine.run(recording_ids):
+    for outcome in recorded(project.layout, record, engine.run(recording_ids)):
         result = outcome.result
         reused += outcome.was_reused
         if result is not None and not outcome.was_reused:

@@ -10,15 +10,21 @@ from rich.console import Console
 from rich.markup import escape
 
 from badc_assets.cli import (
+    batch_commands,
     data_commands,
     detector_commands,
     device_commands,
+    doctor_commands,
+    fsck_commands,
     infer_commands,
     infer_run,
     project_commands,
     recordings_commands,
+    retry_commands,
     run_commands,
     sample_commands,
+    service_commands,
+    trace_commands,
 )
 from badc_assets.errors import BadcError
 
@@ -38,6 +44,12 @@ detector_commands.add_to(app)
 device_commands.add_to(app)
 infer_commands.add_to(app)
 infer_run.add_to(infer_commands.infer_app)
+trace_commands.add_to(app)
+fsck_commands.add_to(app)
+retry_commands.add_to(app)
+doctor_commands.add_to(app)
+batch_commands.add_to(app)
+service_commands.add_to(app)
 
 
 @app.command()

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MATERIALIZED = re.compile(r" - ASSET_MATERIALIZATION - ")
 MAX_RANGES = 20
 """More gaps than this are cheaper to run over than to start a run for each: what is done is only looked at."""
+MAX_RETRY_RANGES = 100
+"""The same for what is tried again, where nothing else should appear in the history."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Materializer:
             if bundles:
                 missing = recordings_without_bundle(self.project, instance)
                 is_complete &= self._process("Writing report bundles", ("report_bundle",), missing, instance)
+            is_complete &= self._save(instance)
             if is_published(self.project, instance):
                 self.console.print("Report: up to date")
             else:
@@ -64,13 +67,42 @@ class Materializer:
         self.console.print(f"Done in {time.monotonic() - started:.0f} s")
         return is_complete
 
+    def _save(self, instance: dg.DagsterInstance) -> bool:
+        """One commit of whatever is not saved yet, where results are saved at all."""
+        from badc_assets.provenance.saving import DataladGateway
+        from badc_assets.upkeep.saved import unsaved_recordings
+
+        if not self.project.saves_results:
+            return True
+        known = set(instance.get_dynamic_partitions("recordings"))
+        unsaved = [key for key in unsaved_recordings(self.project.layout, DataladGateway()) if key in known]
+        return self._process("Saving results", ("saved_results",), unsaved, instance, at_most=1)
+
+    def retry(self, broken: Callable[[], Sequence[str]]) -> bool:
+        """Look for recordings, then do again those that `broken` names by then. True when they have results."""
+        import dagster as dg
+
+        from badc_assets.defs.jobs import PER_RECORDING
+
+        with stoppable(self.console):
+            if not self._materialize("Looking for recordings", ("recording_catalog",), expected=1):
+                return False
+            with dg.DagsterInstance.get() as instance:
+                is_good = self._process("Trying again", PER_RECORDING, broken(), instance, at_most=MAX_RETRY_RANGES)
+                return self._save(instance) and is_good
+
     def _process(
-        self, title: str, assets: Sequence[str], recording_ids: Sequence[str], instance: dg.DagsterInstance
+        self,
+        title: str,
+        assets: Sequence[str],
+        recording_ids: Sequence[str],
+        instance: dg.DagsterInstance,
+        at_most: int = MAX_RANGES,
     ) -> bool:
         if not recording_ids:
             self.console.print(f"{title}: nothing to do")
             return True
-        ranges = key_ranges(instance.get_dynamic_partitions("recordings"), set(recording_ids))
+        ranges = key_ranges(instance.get_dynamic_partitions("recordings"), set(recording_ids), at_most)
         done = [
             self._materialize(
                 f"{title} ({count})",
@@ -125,8 +157,9 @@ def failure_line(log: Path) -> str:
     return lines[-1] if lines else "no output"
 
 
-def key_ranges(keys: Sequence[str], wanted: set[str]) -> list[tuple[str, str, int]]:
-    """(first, last, count) of the runs of neighbouring keys that hold all of `wanted`, in the order of `keys`."""
+def key_ranges(keys: Sequence[str], wanted: set[str], at_most: int = MAX_RANGES) -> list[tuple[str, str, int]]:
+    """(first, last, count) of the runs of neighbouring keys that hold all of `wanted`, in the order of `keys`; one run over
+    everything between where there would be more than `at_most`."""
     positions = [position for position, key in enumerate(keys) if key in wanted]
     ranges: list[list[int]] = []
     for position in positions:
@@ -134,7 +167,7 @@ def key_ranges(keys: Sequence[str], wanted: set[str]) -> list[tuple[str, str, in
             ranges[-1][1] = position
         else:
             ranges.append([position, position])
-    if len(ranges) > MAX_RANGES:
+    if len(ranges) > at_most:
         ranges = [[positions[0], positions[-1]]]
     return [(keys[first], keys[last], last - first + 1) for first, last in ranges]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -46,5 +47,11 @@ def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) 
     """Open Dagster's web page on this project, reachable from this machine only."""
     load_project()
     environment = prepare_instance()
+    environment.pop(
+        "DAGSTER_MODULE_NAME", None
+    )  # for other commands of Dagster; this one refuses it beside a workspace
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-w", "workspace.yaml"]
+    # A shell without a terminal starts background commands with ctrl-C ignored. Dagster ends its children by it: ignored, it
+    # would leave them behind.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execve(sys.executable, command, environment)

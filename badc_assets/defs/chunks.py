@@ -8,6 +8,7 @@ import dagster as dg
 
 from badc_assets.chunks.manifest import Chunk
 from badc_assets.chunks.status import ChunkStatus
+from badc_assets.defs.check_targets import latest_materializations
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
 from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema, columns_of
@@ -89,6 +90,7 @@ def chunking_completed(context: dg.AssetCheckExecutionContext, project: ProjectR
     keys = context.op_execution_context.partition_keys
     problems = chunking_problems(project.layout, keys, project.chunking)
     if len(keys) > 1:
+        targets = latest_materializations(context.instance, dg.AssetKey("chunk_status"), keys)
         for key in keys:
             evaluation = dg.AssetCheckEvaluation(
                 asset_key=dg.AssetKey("chunk_status"),
@@ -96,6 +98,7 @@ def chunking_completed(context: dg.AssetCheckExecutionContext, project: ProjectR
                 passed=key not in problems,
                 partition=key,
                 blocking=True,
+                target_materialization_data=targets.get(key),
                 metadata={"reason": problems.get(key, "completed")},
             )
             # log_event stores it, although its annotation does not name this kind of event.

@@ -22,6 +22,7 @@ def code_versions(project: Project) -> dict[str, str]:
         "chunk_status": _version(2, project.chunking.digest + quality_digest(project.chunking.quality)),
         "acoustic_indices": _version(INDICES_VERSION, project.indices.digest),
         "detections": _version(1, _detections_digest(project)),
+        "saved_results": "1",
         "report_bundle": _version(1, project.report.bundle_digest),
         "detection_aggregates": _version(1, project.report.database_digest),
         "dataset_report": _version(1, project.report.page_digest),

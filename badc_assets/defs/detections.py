@@ -18,7 +18,9 @@ from badc_assets.detections.schema import DESCRIPTIONS, DETECTION_COLUMNS
 from badc_assets.detections.store import ResultStatus
 from badc_assets.inference.devices.usage import GpuUsage
 from badc_assets.inference.outcome import DetectionOutcome
+from badc_assets.inference.recorded import recorded
 from badc_assets.project import Project
+from badc_assets.project_record import run_record
 
 GROUP = "detections"
 
@@ -44,12 +46,14 @@ def detections(
     """
     with problems_as_failures():
         versions = RecordingVersions.begin(context, "detections")
-        engine = project.make_engine(lambda: datetime.now(UTC), context.run_id, say=context.log.info)
+        keys = context.partition_keys
+        engine = project.make_engine(_now, context.run_id, say=context.log.info)
+        record = run_record(project, context.run_id, _now, keys)
         left_out: dict[str, str] = {}
         results: list[ResultStatus] = []
         finished_s: list[float] = []
         began = time.monotonic()
-        for outcome in engine.run(context.partition_keys):
+        for outcome in recorded(project.layout, record, engine.run(keys)):
             if outcome.result is not None and not outcome.was_reused:
                 results.append(outcome.result)
                 finished_s.append(time.monotonic() - began)
@@ -184,6 +188,10 @@ def _failure(left_out: dict[str, str], total: int) -> dg.Failure:
         metadata={"left out": dg.MetadataValue.md(bullets(left_out))},
         allow_retries=False,
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 definitions = dg.Definitions(assets=[detections], asset_checks=[detection_checks])

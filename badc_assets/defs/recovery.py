@@ -11,18 +11,42 @@ from badc_assets.processes import is_alive
 
 
 def mend_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark started runs whose process is gone as failed and free their slots; returns their ids.
+    """Mark started runs whose process is gone as failed and free their slots; returns their ids."""
+    dead = dead_runs(instance)
+    for run in dead:
+        instance.report_run_failed(run, "The process of this run was killed. What it had finished is kept.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return [run.run_id for run in dead]
+
+
+def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Runs that count as started and whose process is gone.
 
     Only for an instance on this host's own disk: of a process on another host nothing can be known here.
     """
     if not isinstance(instance.event_log_storage, _local_storage()):
         return []
     started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]))
-    dead = [run for run in started if _is_dead(instance, run.run_id)]
-    for run in dead:
-        instance.report_run_failed(run, "The process of this run was killed. What it had finished is kept.")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-    return [run.run_id for run in dead]
+    return [run for run in started if _is_dead(instance, run.run_id)]
+
+
+def leaked_slots(instance: dg.DagsterInstance) -> dict[str, list[str]]:
+    """Run id -> pools in which it holds a slot or a place in the queue, of runs that have ended or are not known any more."""
+    held: dict[str, list[str]] = {}
+    storage = instance.event_log_storage
+    for pool in sorted(storage.get_concurrency_keys()):
+        info = storage.get_concurrency_info(pool)
+        for run_id in sorted({slot.run_id for slot in (*info.claimed_slots, *info.pending_steps)}):
+            run = instance.get_run_by_id(run_id)
+            if run is None or run.is_finished:
+                held.setdefault(run_id, []).append(pool)
+    return held
+
+
+def free_leaked_slots(instance: dg.DagsterInstance) -> None:
+    """Give back what such runs hold."""
+    for run_id in leaked_slots(instance):
+        instance.event_log_storage.free_concurrency_slots_for_run(run_id)
 
 
 def _local_storage() -> type:

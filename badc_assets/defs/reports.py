@@ -1,6 +1,7 @@
 """What people and other programs read: tables and a database of the whole dataset, BADC's files, and the report."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import dagster as dg
@@ -201,15 +202,23 @@ def recordings_are_usable(project: ProjectResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=detection_aggregates)
 def failed_recordings(project: ProjectResource) -> dg.AssetCheckResult:
-    """Standing list of what is broken right now: recordings that are quarantined, or whose chunking or analysis failed."""
-    from badc_assets.recordings.current import require_catalog
-    from badc_assets.reports.progress import dataset_progress
+    """Standing list of what is broken right now: recordings that are quarantined, or whose chunking or analysis failed.
 
-    broken = dataset_progress(project.layout, require_catalog(project.layout).entries).broken
+    The job `retry_failed` does exactly these again.
+    """
+    from badc_assets.recordings.current import require_catalog
+    from badc_assets.upkeep.failures import broken_recordings
+
+    broken = broken_recordings(project.layout, require_catalog(project.layout).entries)
+    stages = Counter(each.stage for each in broken)
     return dg.AssetCheckResult(
         passed=not broken,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"recordings": len(broken), "list": dg.MetadataValue.md(bullets(broken))},
+        metadata={
+            "recordings": len(broken),
+            **stages,
+            "list": dg.MetadataValue.md(bullets({each.recording_id: str(each) for each in broken})),
+        },
     )
 
 

@@ -48,13 +48,19 @@ def chunk_as_wav(source: Path, sound: SoundFormat, chunk: Chunk) -> Iterator[Pat
             yield path
 
 
-def remove_leftovers() -> None:
-    """Remove what killed processes left in scratch: in memory it would stay for ever."""
+def leftovers() -> Iterator[Path]:
+    """The folders that killed processes left in scratch: in memory they would stay for ever."""
     for parent in (MEMORY, Path(tempfile.gettempdir())):
         for folder in parent.glob(f"{SCRATCH}*-*"):
             number = folder.name.removeprefix(SCRATCH).split("-")[0]
             if number.isdecimal() and not is_alive(int(number)):
-                shutil.rmtree(folder, ignore_errors=True)
+                yield folder
+
+
+def remove_leftovers() -> None:
+    """Remove what killed processes left in scratch."""
+    for folder in list(leftovers()):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _folder(needed_bytes: int) -> str | None:

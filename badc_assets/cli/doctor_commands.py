@@ -1,0 +1,100 @@
+"""`badc doctor`: what is wrong with this installation, and mending it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from badc_assets.cli.instance import STORAGE, instance_environment, is_migrated, migrate_once
+from badc_assets.errors import BadcError
+from badc_assets.project import Project, load_project
+
+if TYPE_CHECKING:
+    from badc_assets.inference.devices.gpus import Gpu
+    from badc_assets.upkeep.examination import Diagnosis
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command of this file."""
+    app.command()(doctor)
+
+
+def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
+) -> None:
+    """Look for what is wrong with this installation: Dagster's home, killed runs and what they hold, pools, disk, git, versions.
+
+    Exit status 1 when something is wrong afterwards.
+    """
+    diagnoses = _examined(load_project(), fix=fix)
+    if as_json:
+        print(json.dumps([asdict(diagnosis) for diagnosis in diagnoses], indent=2))
+    else:
+        _show(diagnoses, Console())
+    if any(diagnosis.state == "problem" for diagnosis in diagnoses):
+        raise typer.Exit(1)
+
+
+def _examined(project: Project, *, fix: bool) -> list[Diagnosis]:
+    """First the instance is set up: nothing else of Dagster can be looked at before."""
+    from badc_assets.inference.devices.leases import lease_folder
+    from badc_assets.upkeep.doctor import Surroundings, examinations
+    from badc_assets.upkeep.examination import Ailment, Examination, examine
+
+    def home() -> list[Ailment]:
+        instance_environment()
+        return [] if is_migrated() else [Ailment(f"{STORAGE} has not been set up", "badc doctor --fix")]
+
+    gpus = _gpus()
+    of_home = examine([Examination("Dagster home", home, lambda: migrate_once(instance_environment()))], fix=fix)
+    surroundings = Surroundings(gpus, lease_folder(), (STORAGE,))
+    of_machine = examinations(
+        project.layout, surroundings, lambda: datetime.now(UTC), least_free_gb=project.automation.least_free_gb
+    )
+    of_instance = [] if of_home[0].state == "problem" else _of_instance(project, len(gpus), fix=fix)
+    return [*of_home, *of_instance, *examine(of_machine, fix=fix)]
+
+
+def _of_instance(project: Project, cards: int, *, fix: bool) -> list[Diagnosis]:
+    import dagster as dg
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from badc_assets.defs.instance_health import gpu_slots, instance_examinations
+    from badc_assets.upkeep.examination import examine
+
+    os.environ.update(instance_environment())
+    slots = gpu_slots(cards, project.inference.max_gpus)
+    try:
+        with dg.DagsterInstance.get() as instance:
+            return examine(instance_examinations(instance, slots, needs_daemon=project.automation.enabled), fix=fix)
+    except SQLAlchemyError as error:
+        reason = str(error).splitlines()[0]
+        raise BadcError(STORAGE, f"Dagster cannot read it ({reason})", "move it away; results are not in it") from error
+
+
+def _gpus() -> tuple[Gpu, ...]:
+    """The cards that runs from here would use."""
+    from badc_assets.inference.devices.gpus import NvmlGateway
+    from badc_assets.inference.devices.visible import visible_gpus
+
+    with NvmlGateway() as gateway:
+        return visible_gpus(gateway.find(), os.environ).gpus
+
+
+def _show(diagnoses: list[Diagnosis], console: Console) -> None:
+    def line(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    for diagnosis in diagnoses:
+        line(f"{diagnosis.state:<8} {diagnosis.name}")
+        for ailment in diagnosis.ailments:
+            line(f"           {ailment.problem}" + ("" if diagnosis.state == "fixed" else f"; {ailment.remedy}"))
+    if any(diagnosis.state == "problem" and diagnosis.can_be_fixed for diagnosis in diagnoses):
+        line("`badc doctor --fix` mends what it can.")

@@ -1,0 +1,82 @@
+"""Results as commits of the DataLad dataset that they lie in. Part of the graph only where there is one."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from badc_assets.defs.failures import problems_as_failures
+from badc_assets.defs.jobs import SAVES
+from badc_assets.defs.partitions import recordings_partitions
+from badc_assets.defs.settings import OWNERS, ProjectResource
+from badc_assets.defs.versions import RecordingVersions
+from badc_assets.project import Project
+
+RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end", "dagster/partition")
+
+
+@dg.asset(
+    partitions_def=recordings_partitions,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=["detections"],
+    pool="datalad",
+    group_name="detections",
+    owners=OWNERS,
+    kinds={"python", "git"},
+    tags=SAVES,
+)
+def saved_results(
+    context: dg.AssetExecutionContext, project: ProjectResource
+) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
+    """The results of the batch as one commit of the dataset. Its version is the commit that last changed a recording's results.
+
+    The commit is a record that `datalad rerun` does again. Only results are committed; other changes stay as they are.
+    """
+    from badc_assets.provenance.saving import DataladGateway
+    from badc_assets.upkeep.saved import save_results
+
+    with problems_as_failures():
+        versions = RecordingVersions.begin(context, "saved_results")
+        saved = save_results(project.layout, context.partition_keys, DataladGateway())
+        if saved.commit:
+            context.log.info("%d files are saved in commit %s", saved.files, saved.commit)
+        for recording_id, commit in saved.commits.items():
+            metadata = {"commit": commit, "dataset": str(project.layout.output), "is new": commit == saved.commit}
+            yield versions.materialization(recording_id, commit, metadata)
+        yield versions.finish()
+
+
+def definitions_for(project: Project) -> dg.Definitions:
+    """Nothing where results are not saved: the graph of a plain folder has no such asset."""
+    if not project.saves_results:
+        return dg.Definitions()
+    save_results = dg.define_asset_job(
+        "save_results",
+        selection=dg.AssetSelection.assets(saved_results),
+        partitions_def=recordings_partitions,
+        description="Save results that are not saved yet, as one commit. Start it for a range of recordings.",
+    )
+    return dg.Definitions(
+        assets=[saved_results], jobs=[save_results], sensors=[_save_after_failure(project, save_results)]
+    )
+
+
+def _save_after_failure(project: Project, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+    running = project.automation.enabled
+
+    @dg.run_failure_sensor(
+        name="save_after_failure",
+        monitor_all_code_locations=True,
+        default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
+        request_job=job,
+        description="Saves what a run finished although it failed: a range with one bad recording ends red.",
+    )
+    def save_after_failure(context: dg.RunFailureSensorContext) -> dg.RunRequest | dg.SkipReason:
+        run = context.dagster_run
+        tags = {name: run.tags[name] for name in RANGE_TAGS if name in run.tags}
+        started = context.instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_START).records
+        if not tags or not any(record.event_log_entry.step_key == "detections" for record in started):
+            return dg.SkipReason("the run analysed nothing")
+        return dg.RunRequest(run_key=run.run_id, job_name="save_results", tags=tags)
+
+    return save_after_failure
