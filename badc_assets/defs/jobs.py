@@ -34,11 +34,6 @@ publish = dg.define_asset_job(
     selection=dg.AssetSelection.assets(*DATASET_WIDE) - dg.AssetSelection.checks(CONSISTENT),
     description="Rebuild the dataset-wide tables, the database and the report.",
 )
-fsck = dg.define_asset_job(
-    "fsck",
-    selection=dg.AssetSelection.checks(CONSISTENT),
-    description="Compare manifests with sound, results with manifests, and tables with results.",
-)
 
 fsck = dg.define_asset_job(
     "fsck",
