@@ -104,7 +104,8 @@ def disconnect(
     target = Path(known.path) if known is not None and known.path else path / name
     if known is None and not target.exists():
         raise BadcError(name, f"is not connected, and there is no {target}", "`badc data status` lists the datasets")
-    if drop_content and target.exists():
+    is_to_go = drop_content and target.exists()
+    if is_to_go:
         losses = losses_of(target)
         _show(console, losses)
         if not dry_run:
@@ -113,13 +114,13 @@ def disconnect(
             delete_tree(target, Path.cwd())
     if dry_run:
         console.print(
-            f"would {'delete' if drop_content else 'keep'} {target} and note {name} as disconnected", markup=False
+            f"would {'delete' if is_to_go else 'keep'} {target} and note {name} as disconnected", markup=False
         )
         return
     with registry_update(file) as datasets:
         former = datasets.get(name, ConnectedDataset(path=str(target)))
         datasets[name] = replace(former, status="disconnected", last_disconnected=_now())
-    console.print(f"{name}: disconnected, {'deleted' if drop_content else 'kept'} {target}", markup=False)
+    console.print(f"{name}: disconnected, {'deleted' if is_to_go else 'kept'} {target}", markup=False)
 
 
 def status(
