@@ -1,9 +1,17 @@
 """The noise floor of each band: what the band sounds like when nothing calls, followed through the recording.
 
-For each second the floor comes from a window of time around it, before and after, so that it needs no warm-up: near the
-start and the end of a recording the window is what there is of it. The floor is read from the quiet part of the
-window's levels, so a call does not lift it until it fills most of the window; wind, rain and hum that last do. Memory
-depends on the window, not on the recording.
+For each second the floor comes from a histogram of the band's levels in a window of time around it, before and after, so
+that it needs no warm-up; near the start and the end of a recording the window is what there is of it. Three steps:
+
+1. Median and spread of the noise are read from two low quantiles, which calls hardly reach, after Martin's minimum
+   statistics (2001, IEEE Trans. Speech Audio Process. 9:504-512).
+2. The share of levels that stand far above is taken to be calls, and the quantiles are read again from the rest, as in
+   iterative sigma clipping (Lamel et al. 1981, IEEE Trans. Acoust. Speech Signal Process. 29:777-785, and Towsey 2013,
+   QUT ePrints 61399, do the like with the histogram's mode). So long song does not lift the floor.
+3. A band in which hardly half a second goes by without a loud moment, all through a long window, is an insect, a frog
+   chorus or a stream, not a song: there the floor moves up to the peaks of what it does all the time.
+
+Memory depends on the window, not on the recording.
 """
 
 from __future__ import annotations
@@ -21,26 +29,32 @@ _STEP_DB = 0.5
 _TOP_DB = 10.0
 
 # Quantiles of the levels, and their distance from the median of a normal distribution in standard deviations.
-# Levels of steady noise in dB are close to normal; the lower part is used because calls only reach the upper one.
-_QUANTILES = (0.1, 0.4)
-_DEVIATES = (-1.2816, -0.2533)
+# Levels of steady noise in dB are close to normal.
+_QUANTILES = (0.1, 0.35)
+_DEVIATES = (-1.2816, -0.3853)
+_CLIPPINGS = 2
+_CLIP_SPREADS = 3.0
+_CLIP_DB = 4.0
+_LEAST_SPREAD_DB = 0.5
+_BUSY_DB = 7.0, 10.0
+_BUSY_PEAK = 0.6
+_BUSY_SHARE = 0.75, 0.95
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Some consecutive cells: their levels in dB and mean frequencies in Hz, both of shape (cells, bands)."""
+    """Some consecutive cells: their levels in dB, shape (cells, bands)."""
 
     first_cell: int
     levels_db: Float32
-    mean_hz: Float32
 
 
 @dataclass(frozen=True)
 class Floor:
     """Median level and spread (one standard deviation) of the noise in each band, in dB, shape (bands,)."""
 
-    level_db: NDArray[np.float64]
-    spread_db: NDArray[np.float64]
+    level_db: Float32
+    spread_db: Float32
 
 
 class FloorTracker:
@@ -48,24 +62,40 @@ class FloorTracker:
 
     `lowest_db` is the lowest floor there can be. Levels at or below it are digital silence and say nothing about noise:
     they are left out as long as at least the share `_HEARD` of the window is above. Otherwise the floor is `lowest_db`.
+    Pieces are cut into blocks of `block_cells`; a window of fewer than `least_blocks` is too short to tell a chorus from a song.
     """
 
     _HEARD = 1 / 3
 
-    def __init__(self, bands: int, *, pieces_each_side: int, lowest_db: float) -> None:
+    def __init__(
+        self,
+        bands: int,
+        *,
+        pieces_each_side: int,
+        lowest_db: float,
+        block_cells: int,
+        least_blocks: float,
+    ) -> None:
         self._side = pieces_each_side
         self._lowest_db = lowest_db
+        self._block_cells = block_cells
+        self._least_blocks = least_blocks
         self._bins = round((_TOP_DB - lowest_db) / _STEP_DB)
-        self._window: deque[tuple[Piece, NDArray[np.int64]]] = deque()
-        self._counts = np.zeros((bands, self._bins), dtype=np.int64)
-        self._offsets = np.arange(bands) * self._bins
+        # Of all cells, and of the peaks of blocks.
+        self._window: deque[tuple[Piece, NDArray[np.int32], NDArray[np.int32]]] = deque()
+        self._counts = np.zeros((bands, self._bins), dtype=np.int32)
+        self._peaks = np.zeros((bands, self._bins), dtype=np.int32)
+        self._offsets = (np.arange(bands) * self._bins).astype(np.int32)
         self._next = 0
 
     def push(self, piece: Piece) -> Iterator[tuple[Piece, Floor]]:
         """Take the next piece; gives the one that is now complete, if any."""
         counts = self._histogram(piece.levels_db)
-        self._window.append((piece, counts))
+        firsts = np.arange(0, len(piece.levels_db), self._block_cells)
+        peaks = self._histogram(np.maximum.reduceat(piece.levels_db, firsts, axis=0))
+        self._window.append((piece, counts, peaks))
         self._counts += counts
+        self._peaks += peaks
         if len(self._window) > self._next + self._side:
             yield self._take()
 
@@ -75,37 +105,70 @@ class FloorTracker:
             yield self._take()
 
     def _take(self) -> tuple[Piece, Floor]:
-        piece, _ = self._window[self._next]
+        piece = self._window[self._next][0]
         floor = self._floor()
         if self._next == self._side:
-            self._counts -= self._window.popleft()[1]
+            _, counts, peaks = self._window.popleft()
+            self._counts -= counts
+            self._peaks -= peaks
         else:
             self._next += 1
         return piece, floor
 
-    def _histogram(self, levels_db: Float32) -> NDArray[np.int64]:
+    def _histogram(self, levels_db: Float32) -> NDArray[np.int32]:
         """How often each band was at each level, shape (bands, bins); bin 0 is silence."""
-        index = np.ceil((levels_db - self._lowest_db) / _STEP_DB).astype(np.int64)
+        index = np.ceil((levels_db - np.float32(self._lowest_db)) * np.float32(1 / _STEP_DB)).astype(np.int32)
         index = np.clip(index, 0, self._bins - 1) + self._offsets
-        return np.bincount(index.ravel(), minlength=self._counts.size).reshape(self._counts.shape)
+        counts = np.bincount(index.ravel(), minlength=self._counts.size)
+        return counts.reshape(self._counts.shape).astype(np.int32)
 
     def _floor(self) -> Floor:
-        counts = self._counts.copy()
-        total = counts.sum(axis=1)
-        is_noise = total - counts[:, 0] >= self._HEARD * total
-        counts[is_noise, 0] = 0
-        low_db, mid_db = (self._quantile(counts, quantile) for quantile in _QUANTILES)
-        spread_db = (mid_db - low_db) / (_DEVIATES[1] - _DEVIATES[0])
-        level_db = np.maximum(mid_db - _DEVIATES[1] * spread_db, self._lowest_db)
-        return Floor(np.where(is_noise, level_db, self._lowest_db), np.where(is_noise, spread_db, 0.0))
+        silent = self._counts[:, 0]
+        cumulated = np.cumsum(self._counts, axis=1)
+        total = cumulated[:, -1]
+        is_noise = total - silent >= self._HEARD * total
+        cumulated = cumulated - np.where(is_noise, silent, 0)[:, None]
+        heard = cumulated[:, -1]
+        level_db, spread_db = self._level_and_spread(cumulated, heard)
+        for _ in range(_CLIPPINGS):
+            edge_db = level_db + np.maximum(_CLIP_SPREADS * spread_db, _CLIP_DB)
+            level_db, spread_db = self._level_and_spread(cumulated, self._count_to(cumulated, edge_db))
+        level_db = level_db + self._chorus(level_db, spread_db)
+        level_db = np.where(is_noise, np.maximum(level_db, self._lowest_db), self._lowest_db)
+        return Floor(level_db.astype(np.float32), np.where(is_noise, spread_db, 0.0).astype(np.float32))
 
-    def _quantile(self, counts: NDArray[np.int64], quantile: float) -> NDArray[np.float64]:
-        """The level below which `quantile` of each band's counts lie, interpolated within a bin."""
-        cumulated = np.cumsum(counts, axis=1)
-        wanted = quantile * cumulated[:, -1]
-        index = np.minimum((cumulated < wanted[:, None]).sum(axis=1), self._bins - 1)
-        rows = np.arange(len(counts))
-        inside = counts[rows, index]
-        before = cumulated[rows, index] - inside
-        fraction = (wanted - before) / np.maximum(inside, 1)
+    def _chorus(self, level_db: NDArray, spread_db: NDArray) -> NDArray:
+        """By how much the floor of each band is to be moved up for what goes on all the time, in dB."""
+        cumulated = np.cumsum(self._peaks, axis=1)
+        edge_db = level_db + np.clip(_CLIP_SPREADS * spread_db + 3, *_BUSY_DB)
+        blocks = cumulated[:, -1]
+        if blocks[0] < self._least_blocks:
+            return np.zeros(len(cumulated))
+        share = 1 - self._count_to(cumulated, edge_db) / blocks
+        busy = np.clip((share - _BUSY_SHARE[0]) / (_BUSY_SHARE[1] - _BUSY_SHARE[0]), 0, 1)
+        if not busy.any():
+            return busy
+        peak_db = self._quantile(cumulated, _BUSY_PEAK * cumulated[:, -1])
+        return busy * np.maximum(peak_db - level_db, 0)
+
+    def _level_and_spread(self, cumulated: NDArray, number: NDArray) -> tuple[NDArray, NDArray]:
+        """Median and standard deviation in dB, from the low quantiles of the lowest `number` levels of each band."""
+        low_db, mid_db = (self._quantile(cumulated, quantile * number) for quantile in _QUANTILES)
+        spread_db = np.maximum((mid_db - low_db) / (_DEVIATES[1] - _DEVIATES[0]), _LEAST_SPREAD_DB)
+        return mid_db - _DEVIATES[1] * spread_db, spread_db
+
+    def _count_to(self, cumulated: NDArray, edge_db: NDArray) -> NDArray:
+        """How many levels of each band lie at or below `edge_db`."""
+        index = np.clip(np.ceil((edge_db - self._lowest_db) / _STEP_DB).astype(np.intp), 0, self._bins - 1)
+        return cumulated[np.arange(len(cumulated)), index]
+
+    def _quantile(self, cumulated: NDArray, wanted: NDArray) -> NDArray:
+        """The level below which `wanted` levels of each band lie, interpolated within a bin."""
+        # One search through all bands: each is moved up beyond the one before it.
+        rows = np.arange(len(cumulated))
+        above = rows * (int(cumulated[:, -1].max()) + 1)
+        found = np.searchsorted((cumulated + above[:, None]).ravel(), np.ceil(wanted).astype(np.int64) + above)
+        index = np.clip(found - rows * self._bins, 0, self._bins - 1)
+        before = np.where(index > 0, cumulated[rows, index - 1], 0)
+        fraction = (wanted - before) / np.maximum(cumulated[rows, index] - before, 1)
         return self._lowest_db + (index - 1 + fraction) * _STEP_DB
