@@ -40,7 +40,7 @@ _SWELL_BANDS = 16
 _CLUTTER_BANDS = 2
 _CLUTTER_DB = 8.0
 
-_NEAR_CELLS = 12
+_NEAR_BLOCKS = 3
 _NEAR_BANDS = 6
 _LEAST_NEIGHBOURS = 4
 _SUPPORT = 0.5
@@ -149,8 +149,11 @@ class ContrastFinder:
     def _active(self, excess_db: Float32, weak_db: Float32) -> NDArray[np.bool_]:
         from scipy.ndimage import maximum_filter1d
 
-        loudest = maximum_filter1d(excess_db, 2 * _NEAR_CELLS + 1, axis=0, mode="nearest")
+        firsts = np.arange(0, len(excess_db), BLOCK_CELLS)
+        loudest = np.maximum.reduceat(excess_db, firsts, axis=0)
+        loudest = maximum_filter1d(loudest, 2 * _NEAR_BLOCKS + 1, axis=0, mode="nearest")
         loudest = maximum_filter1d(loudest, 2 * _NEAR_BANDS + 1, axis=1, mode="nearest")
+        loudest = np.repeat(loudest, BLOCK_CELLS, axis=0)[: len(excess_db)]
         is_high = excess_db >= np.maximum(weak_db, loudest - self._range_db)
         count = np.pad(excess_db >= _SUPPORT * weak_db, 1, mode="edge").astype(np.uint8)
         count = count[:-2] + count[1:-1] + count[2:]

@@ -90,7 +90,7 @@ class EnergySession:
             least_strength=_LEAST_SHARE * settings.min_strength,
         )
         self._groups = Grouper(
-            grid.edges_hz(), gap_cells=int(settings.join_gap_ms / grid.cell_ms), longest_cells=longest
+            grid.edges_hz(), gap_cells=round(settings.join_gap_ms / grid.cell_ms), longest_cells=longest
         )
         self._events = EventMaker(settings, grid, label)
         self._cells = 0

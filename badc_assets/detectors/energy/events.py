@@ -50,7 +50,7 @@ class EventMaker:
     def event(self, group: Group, duration_ms: float) -> Event | None:
         """The event that a group is in a recording that lasts for `duration_ms` so far; None if it does not count."""
         settings = self._settings
-        if group.is_stray or group.strength < settings.min_strength:
+        if group.strength < settings.min_strength or (group.is_stray and not settings.single_clicks):
             return None
         event = self._described(group, duration_ms)
         low_hz, high_hz = event.low_hz or 0.0, event.high_hz or 0.0

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,48 +128,60 @@ class FloorTracker:
         cumulated = np.cumsum(self._counts, axis=1)
         total = cumulated[:, -1]
         is_noise = total - silent >= self._HEARD * total
-        cumulated = cumulated - np.where(is_noise, silent, 0)[:, None]
-        heard = cumulated[:, -1]
-        level_db, spread_db = self._level_and_spread(cumulated, heard)
+        levels = _Levels(cumulated - np.where(is_noise, silent, 0)[:, None], self._lowest_db)
+        level_db, spread_db = levels.median_and_spread(levels.total)
         for _ in range(_CLIPPINGS):
             edge_db = level_db + np.maximum(_CLIP_SPREADS * spread_db, _CLIP_DB)
-            level_db, spread_db = self._level_and_spread(cumulated, self._count_to(cumulated, edge_db))
+            level_db, spread_db = levels.median_and_spread(levels.count_to(edge_db))
         level_db = level_db + self._chorus(level_db, spread_db)
         level_db = np.where(is_noise, np.maximum(level_db, self._lowest_db), self._lowest_db)
         return Floor(level_db.astype(np.float32), np.where(is_noise, spread_db, 0.0).astype(np.float32))
 
-    def _chorus(self, level_db: NDArray, spread_db: NDArray) -> NDArray:
+    def _chorus(self, level_db: NDArray[np.float64], spread_db: NDArray[np.float64]) -> NDArray[np.float64]:
         """By how much the floor of each band is to be moved up for what goes on all the time, in dB."""
-        cumulated = np.cumsum(self._peaks, axis=1)
+        peaks = _Levels(np.cumsum(self._peaks, axis=1), self._lowest_db)
+        if peaks.total[0] < self._least_blocks:
+            return np.zeros(len(level_db))
         edge_db = level_db + np.clip(_CLIP_SPREADS * spread_db + 3, *_BUSY_DB)
-        blocks = cumulated[:, -1]
-        if blocks[0] < self._least_blocks:
-            return np.zeros(len(cumulated))
-        share = 1 - self._count_to(cumulated, edge_db) / blocks
+        share = 1 - peaks.count_to(edge_db) / peaks.total
         busy = np.clip((share - _BUSY_SHARE[0]) / (_BUSY_SHARE[1] - _BUSY_SHARE[0]), 0, 1)
         if not busy.any():
             return busy
-        peak_db = self._quantile(cumulated, _BUSY_PEAK * cumulated[:, -1])
-        return busy * np.maximum(peak_db - level_db, 0)
+        return busy * np.maximum(peaks.quantile(_BUSY_PEAK * peaks.total) - level_db, 0)
 
-    def _level_and_spread(self, cumulated: NDArray, number: NDArray) -> tuple[NDArray, NDArray]:
+
+class _Levels:
+    """How many levels of each band lie in or below each bin, shape (bands, bins)."""
+
+    def __init__(self, cumulated: NDArray[np.integer[Any]], lowest_db: float) -> None:
+        self.total = cumulated[:, -1]
+        self._lowest_db = lowest_db
+        self._rows = np.arange(len(cumulated))
+        self._bins = cumulated.shape[1]
+        # One search goes through all bands: each is moved up beyond the one before it, and begins with a zero.
+        self._above = self._rows * (int(self.total.max()) + 1)
+        self._stairs = np.zeros((len(cumulated), self._bins + 1), dtype=np.int64)
+        self._stairs[:, 1:] = cumulated
+        self._stairs += self._above[:, None]
+        self._stairs = self._stairs.ravel()
+
+    def count_to(self, edge_db: NDArray[np.float64]) -> NDArray[np.int64]:
+        """How many levels of each band lie at or below `edge_db`."""
+        index = np.ceil((edge_db - self._lowest_db) / _STEP_DB).astype(np.intp)
+        index = np.minimum(np.maximum(index, 0), self._bins - 1)
+        return self._stairs[self._rows * (self._bins + 1) + index + 1] - self._above
+
+    def quantile(self, wanted: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """The level below which `wanted` levels of each band lie, interpolated within a bin."""
+        found = np.searchsorted(self._stairs, np.ceil(wanted).astype(np.int64) + self._above)
+        # Nothing wanted is found at the zero that a band begins with.
+        found = np.maximum(found, self._rows * (self._bins + 1) + 1)
+        before, reached = self._stairs[found - 1] - self._above, self._stairs[found] - self._above
+        fraction = (wanted - before) / np.maximum(reached - before, 1)
+        return self._lowest_db + (found - self._rows * (self._bins + 1) - 2 + fraction) * _STEP_DB
+
+    def median_and_spread(self, number: NDArray[np.integer[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Median and standard deviation in dB, from the low quantiles of the lowest `number` levels of each band."""
-        low_db, mid_db = (self._quantile(cumulated, quantile * number) for quantile in _QUANTILES)
+        low_db, mid_db = (self.quantile(quantile * number) for quantile in _QUANTILES)
         spread_db = np.maximum((mid_db - low_db) / (_DEVIATES[1] - _DEVIATES[0]), _LEAST_SPREAD_DB)
         return mid_db - _DEVIATES[1] * spread_db, spread_db
-
-    def _count_to(self, cumulated: NDArray, edge_db: NDArray) -> NDArray:
-        """How many levels of each band lie at or below `edge_db`."""
-        index = np.clip(np.ceil((edge_db - self._lowest_db) / _STEP_DB).astype(np.intp), 0, self._bins - 1)
-        return cumulated[np.arange(len(cumulated)), index]
-
-    def _quantile(self, cumulated: NDArray, wanted: NDArray) -> NDArray:
-        """The level below which `wanted` levels of each band lie, interpolated within a bin."""
-        # One search through all bands: each is moved up beyond the one before it.
-        rows = np.arange(len(cumulated))
-        above = rows * (int(cumulated[:, -1].max()) + 1)
-        found = np.searchsorted((cumulated + above[:, None]).ravel(), np.ceil(wanted).astype(np.int64) + above)
-        index = np.clip(found - rows * self._bins, 0, self._bins - 1)
-        before = np.where(index > 0, cumulated[rows, index - 1], 0)
-        fraction = (wanted - before) / np.maximum(cumulated[rows, index] - before, 1)
-        return self._lowest_db + (index - 1 + fraction) * _STEP_DB

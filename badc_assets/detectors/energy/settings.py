@@ -17,6 +17,7 @@ PRESETS: Mapping[Preset, Mapping[str, float | bool]] = {
     "bats": {
         "low_hz": 10_000, "high_hz": 200_000, "window_ms": 2.0, "min_band_hz": 1_000, "floor_window_s": 20,
         "join_gap_ms": 10, "min_duration_ms": 3, "min_bandwidth_hz": 1_000, "max_duration_ms": 2_000,
+        "single_clicks": True,
     },
 }  # fmt: skip
 """What each preset sets differently from the defaults. The bands are those in which most species of the group call."""
@@ -67,6 +68,9 @@ class EnergySettings(BaseModel):
     )
     min_duration_ms: float = Field(80, ge=0, le=60_000, description="Shorter events are dropped.")
     max_duration_ms: float = Field(60_000, ge=1_000, le=600_000, description="Longer events are cut into several.")
+    single_clicks: bool = Field(
+        False, description="One or two clicks alone count too: calls of bats, but also knocks and drops of rain."
+    )
     min_bandwidth_hz: float = Field(0, ge=0, le=100_000, description="Events that span less than this are dropped.")
 
     @model_validator(mode="before")

@@ -156,23 +156,29 @@ class BandSpectrum:
 
     def _measure(self, samples: Float32, bands: Float32) -> None:
         """Set `bands`, shape (cells, bands), to the power of the three windows of each cell, without scale."""
+        half = self._grid.window_samples // 2
+        whole, between = self._power(samples), self._power(samples[half:-half])
+        whole[:-1] += whole[1:]
+        between += whole[:-1]
+        np.add.reduceat(between, self._firsts, axis=1, out=bands)
+
+    def _power(self, samples: Float32) -> Float32:
+        """Squares of the real and imaginary parts of the wanted bins, for windows that follow each other."""
         import scipy.fft
 
-        size = self._grid.window_samples
-        frames = np.lib.stride_tricks.sliding_window_view(samples, size)[:: size // 2]
+        frames = samples.reshape(-1, self._grid.window_samples)
         spectrum = np.asarray(scipy.fft.rfft(frames * self._window, axis=1), dtype=np.complex64)
         if self._has_lowest_bin:
             # A constant offset, seen through a Hann window, lies in the bins 0 and 1 alone.
-            halves = samples.reshape(-1, size // 2).mean(axis=1)
-            spectrum[:, 1] += (halves[:-1] + halves[1:]) * np.float32(size / 8)
+            spectrum[:, 1] += frames.mean(axis=1) * np.float32(self._grid.window_samples / 4)
         parts = spectrum.view(np.float32)[:, self._parts]
-        np.square(parts, out=parts)
-        power = parts[:-2:2] + parts[1:-1:2]
-        power += parts[2::2]
-        np.add.reduceat(power, self._firsts, axis=1, out=bands)
+        return np.square(parts, out=parts)
 
 
 def _blurred(power: Float32) -> Float32:
     """Each band with half of its power left in it and a quarter given to either side: noise becomes steadier."""
     padded = np.pad(power, ((0, 0), (1, 1)), mode="edge")
-    return padded[:, 1:-1] / 2 + (padded[:, :-2] + padded[:, 2:]) / 4
+    blurred = padded[:, :-2] + padded[:, 2:]
+    blurred += 2 * padded[:, 1:-1]
+    blurred /= 4
+    return blurred
