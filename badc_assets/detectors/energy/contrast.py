@@ -1,6 +1,6 @@
 """Which cells stand out: levels against the noise floor, and against what happens around them.
 
-Four things happen to the level above the floor, all local in time and frequency:
+Five things happen to the level above the floor, all local in time and frequency:
 
 1. Wind, rain and passing cars swell within seconds, faster than the noise floor can follow, but over a wide range of
    frequencies at once. The *swell*, the level that most bands around a cell hold for most of two seconds, is taken off.
@@ -8,9 +8,12 @@ Four things happen to the level above the floor, all local in time and frequency
    cells with the medians of their row and column to the same end; here the column's part is local in frequency and slow
    in time, so that knocks, which fill a column for an instant, stay.
 2. Cells count from a threshold that is set in dB and in standard deviations of the band's noise: the larger one holds.
-3. A cell far below the loudest one near it does not count: an echo, the skirt of a loud sound, or what nobody could tell
+3. In *clutter*, a distant chorus that fills several neighbouring bands most of the time, the threshold rises with the median
+   level around (the order statistic of Rohling 1983, IEEE Trans. Aerosp. Electron. Syst. 19:608-621, made for radar).
+4. A cell far below the loudest one near it does not count: an echo, the skirt of a loud sound, or what nobody could tell
    from these.
-4. A cell counts only where several of the nine around it do (single cells are chance), and gaps of one cell are filled.
+5. A cell counts only where enough of the nine around it come half as high (single cells are chance), and gaps of one cell are
+   filled.
 """
 
 from __future__ import annotations

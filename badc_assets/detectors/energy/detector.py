@@ -1,4 +1,22 @@
-"""The energy detector: finds sounds that stand out of the background, without knowing what makes them."""
+"""The energy detector: what sounds in a recording, when and in which band, without knowing what makes it.
+
+The method, one module each:
+
+1. `spectrum`: a grid of time and frequency, levels in dB from averaged FFT windows (Welch 1967).
+2. `floor`: the noise floor of each band, read from the lower part of the levels in a minute around (Martin 2001; Towsey 2013).
+   It follows wind, rain, hum and insects, and is not lifted by a song that lasts for half of that minute.
+3. `contrast`: which cells stand out of the floor, of swells over many bands (Lasseck 2013) and of clutter (Rohling 1983).
+4. `parts`: cells that touch, measured by how much they exceed the threshold in all (Bullmore et al. 1999).
+5. `groups`: parts that hearing would take for one sound: notes, pulses, overtones (Bregman 1990). Pauses longer than
+   `join_gap_ms` split.
+6. `events`: what counts, and how sure it is: **confidence is the chance that weather would not have made it** (there is the model).
+
+It needs no training and no weights, runs through a recording of any length in constant memory, and gives the same
+events however the samples are cut into blocks: everything happens in pieces that are counted from the start of the recording.
+
+What it cannot do: name a species; find what is as faint as the background; tell a bird from a car. A sound that goes on
+for most of `floor_window_s` becomes background, and so does one that fills most of a recording shorter than that.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +40,15 @@ _PIECE_CELLS = 172
 """The floor is worked out anew once per piece: every 4 s for birds."""
 
 _WEAK_SPREADS = 1.5
+"""Cells stand out from so many standard deviations of the noise, or from `extend_db`, whichever is more."""
+
 _LONGEST_PART_PIECES = 4
 _LEAST_SHARE = 0.125
+"""Parts of an event may be so much weaker than the weakest event."""
+
 _BUSY_BLOCK_MS = 500
 _CHORUS_S = 20
+"""A band is a chorus when hardly any block of half a second is without a loud moment, for at least so long."""
 
 
 class EnergyDetector:
