@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from badc_assets.defs import chunks, detections, jobs, recordings, reports
+from badc_assets.defs import chunks, detections, indices, jobs, recordings, reports
 from badc_assets.defs.code_versions import code_versions
 from badc_assets.defs.executors import executor_for
 from badc_assets.project import Project, load_project
@@ -15,6 +15,7 @@ def build_definitions(project: Project) -> dg.Definitions:
     complete = dg.Definitions.merge(
         recordings.definitions,
         chunks.definitions,
+        indices.definitions,
         detections.definitions,
         reports.definitions,
         jobs.definitions,

@@ -44,6 +44,13 @@ class Layout:
     def chunk_status(self, recording_id: str) -> Path:
         return self.chunk_dir(recording_id) / ".chunk_status.json"
 
+    def quality(self, recording_id: str) -> Path:
+        return self.chunk_dir(recording_id) / "quality.json"
+
+    def indices(self, recording_id: str) -> Path:
+        """The acoustic indices of each chunk, where they were asked for."""
+        return self.output / "artifacts/indices" / f"{recording_id}.parquet"
+
     def infer_dir(self, recording_id: str) -> Path:
         return self.output / "artifacts/infer" / recording_id
 
@@ -75,7 +82,7 @@ class Layout:
         return self.output / "artifacts/aggregate"
 
     def aggregate_table(self, name: str) -> Path:
-        """A dataset-wide table: `recordings`, `effort` or `detections`."""
+        """A dataset-wide table: `recordings`, `effort`, `detections` or `chunk_quality`."""
         return self.aggregate_dir / "dataset" / f"{name}.parquet"
 
     def bundle_database(self, recording_id: str) -> Path:

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from badc_assets.chunks.indices.settings import IndexSettings
 from badc_assets.chunks.settings import ChunkSettings
 from badc_assets.chunks.status import Clock
 from badc_assets.detections.rules import DetectionRules
@@ -60,6 +61,7 @@ class Project(BaseModel):
     )
     recordings: RecordingSettings = RecordingSettings()
     chunking: ChunkSettings = ChunkSettings()  # pyright: ignore[reportCallIssue]
+    indices: IndexSettings = IndexSettings()
     inference: InferenceSettings = InferenceSettings()  # pyright: ignore[reportCallIssue]
     detections: DetectionRules = DetectionRules()  # pyright: ignore[reportCallIssue]
     report: ReportSettings = ReportSettings()  # pyright: ignore[reportCallIssue]

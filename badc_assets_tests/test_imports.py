@@ -14,7 +14,7 @@ from pathlib import Path
 
 import badc_assets
 
-HEAVY = ["torch", "transformers", "pandas", "duckdb", "datalad", "pyarrow", "soundfile", "soxr", "matplotlib"]
+HEAVY = ["torch", "transformers", "pandas", "duckdb", "datalad", "pyarrow", "soundfile", "soxr", "matplotlib", "maad"]
 FRAMEWORKS = ["dagster", "dagster_duckdb", "typer"]
 OUTER = {"definitions", "defs", "cli"}
 

@@ -111,13 +111,26 @@ def pipeline_per_clip(kind: str, folder: str, dataset: str, clips: str) -> None:
             classify({"raw": clip, "sampling_rate": 16_000}, top_k=5)
 
 
-def read_resampled(path: str) -> None:
-    """Sound at 16 kHz, and nothing done with it."""
+def read_resampled(path: str, rate_hz: str) -> None:
+    """Sound at another rate, and nothing done with it."""
     from badc_assets.audio.probe import probe
     from badc_assets.inference.sound import MonoSound
 
-    for _ in MonoSound(Path(path), probe(Path(path)), 16_000).blocks():
+    for _ in MonoSound(Path(path), probe(Path(path)), int(rate_hz)).blocks():
         pass
+
+
+def read_bare(path: str, rate_hz: str) -> None:
+    """The least that the same can cost: libsndfile's blocks through one soxr stream."""
+    import soundfile
+    import soxr
+
+    with soundfile.SoundFile(path) as sound:
+        stream = soxr.ResampleStream(sound.samplerate, int(rate_hz), 1, dtype="float32")
+        while len(block := sound.read(1 << 17, dtype="int16")):
+            part = block.astype(np.float32)
+            part *= 1 / 2**15
+            stream.resample_chunk(part)
 
 
 def export(kind: str, folder: str, backend: str, precision: str) -> None:
@@ -127,7 +140,7 @@ def export(kind: str, folder: str, backend: str, precision: str) -> None:
 
 TASKS: dict[str, Callable[..., None]] = {
     task.__name__: task
-    for task in (forward, engine, process_per_chunk, one_chunk, pipeline_per_clip, read_resampled, export)
+    for task in (forward, engine, process_per_chunk, one_chunk, pipeline_per_clip, read_resampled, read_bare, export)
 }
 
 if __name__ == "__main__":

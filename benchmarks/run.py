@@ -91,6 +91,18 @@ def detecting(bench: Bench) -> None:
     bench.row("energy detector: 1 h of 44.1 kHz", f"{detect.cpu_s - chunk.cpu_s:.2f} CPU s, {peak_mb:.0f} MB")
 
 
+def indices(bench: Bench) -> None:
+    hour = recording(bench.folder / "hour/a.wav", seconds=3600, rate_hz=44_100)
+    tiny = recording(bench.folder / "tiny/a.wav", seconds=1, rate_hz=44_100)
+    chunk = [bench.fresh_cost("chunk", sound.parent)[0].cpu_s for sound in (hour, tiny)]
+    index = [bench.fresh_cost("index", sound.parent) for sound in (hour, tiny)]
+    start = index[1][0].cpu_s - chunk[1]
+    bench.row(
+        "acoustic indices: 1 h of 44.1 kHz", f"{index[0][0].cpu_s - chunk[0] - start:.2f} CPU s, {index[0][1]:.0f} MB"
+    )
+    bench.row("  loading scikit-maad", f"{start:.2f} CPU s")
+
+
 def memory(bench: Bench) -> None:
     """A busy day, with some 140,000 calls: what is found must not fill the memory either."""
     day = recording(bench.folder / "day/a.wav", seconds=24 * 3600, rate_hz=24_000, call_every_s=0.6)
@@ -129,7 +141,18 @@ def dagsters_share(bench: Bench) -> None:
 
 PARTS = {
     part.__name__: part
-    for part in (imports, cataloguing, chunking, detecting, energy, memory, dagsters_share, inference, gpu)
+    for part in (
+        imports,
+        cataloguing,
+        chunking,
+        detecting,
+        energy,
+        indices,
+        memory,
+        dagsters_share,
+        inference,
+        gpu,
+    )
 }
 
 

@@ -99,6 +99,18 @@ def detect(dataset: str, output: str) -> None:
     assert not any(results_problems(project.layout, ids).values())
 
 
+def index(dataset: str, output: str) -> None:
+    """Everything up to acoustic indices."""
+    from badc_assets.chunks.indices.indexing import index_recordings
+    from badc_assets.recordings.current import require_catalog
+
+    chunk(dataset, output)
+    project = _project(dataset, output)
+    ids = require_catalog(project.layout).all_ids
+    for outcome in index_recordings(project.layout, ids, project.chunking, project.indices):
+        assert outcome.is_complete, outcome
+
+
 def bundle(dataset: str, output: str) -> None:
     """The five stages as plain functions."""
     from badc_assets.chunks.gate import chunking_problems
@@ -148,6 +160,7 @@ TASKS: dict[str, Callable[..., None]] = {
         examine,
         cut_files,
         detect,
+        index,
         bundle,
         bundle_through_dagster,
     )

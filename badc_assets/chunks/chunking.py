@@ -1,18 +1,25 @@
-"""One pass over a recording: verify that every sample can be read, hash each chunk, write manifest and status."""
+"""One pass over a recording: verify that every sample can be read, hash each chunk, measure the sound; manifest and status."""
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from badc_assets.audio.probe import BadSound, SoundFormat, probe
-from badc_assets.audio.samples import SampleReader
+from badc_assets.audio.measures.meter import Meter
+from badc_assets.audio.probe import BadSound, probe
 from badc_assets.chunks.manifest import Chunk, chunk_id, manifest_digest, read_manifest, write_manifest
-from badc_assets.chunks.plan import ChunkSpan, chunk_plan
+from badc_assets.chunks.plan import chunk_plan
+from badc_assets.chunks.quality.file import (
+    RecordingQuality,
+    quality_digest,
+    read_quality,
+    recording_quality,
+    write_quality,
+)
+from badc_assets.chunks.quality.verdict import Verdict
+from badc_assets.chunks.reading import hash_spans
 from badc_assets.chunks.settings import ChunkSettings
 from badc_assets.chunks.status import (
     ChunkStatus,
@@ -30,9 +37,6 @@ from badc_assets.layout import Layout
 from badc_assets.recordings.facts import has_changed, missing_facts_reason, read_facts
 from badc_assets.recordings.model import RecordingFacts
 
-BLOCK_FRAMES = 1 << 17
-"""Frames read at a time: large enough that Python costs nothing, small enough to stay in cache (256 KiB of 16-bit mono)."""
-
 
 class NotChunkable(BadcError):
     """The recording is quarantined, or is being written at this moment."""
@@ -42,7 +46,8 @@ class NotChunkable(BadcError):
 class ChunkOutcome:
     """What chunking did for one recording. `was_reused`: audio and settings were unchanged, nothing was read.
 
-    `resumed_after_crash`: an earlier writer had died in the middle; its work was redone.
+    `quality` is what the limits say of the sound; None when it was not read to its end. `resumed_after_crash`: an earlier writer
+    had died in the middle; its work was redone.
     """
 
     recording_id: str
@@ -52,6 +57,8 @@ class ChunkOutcome:
     audio_ms: int
     manifest_digest: str
     was_reused: bool
+    quality: Verdict | None = None
+    unusable_chunks: int = 0
     resumed_after_crash: bool = False
     seconds: float = 0.0
 
@@ -93,19 +100,18 @@ def chunk_recording(layout: Layout, facts: RecordingFacts, settings: ChunkSettin
         try:
             # Rows of other audio or settings must not be taken for this recording's if its chunking fails.
             remove(layout.manifest(facts.recording_id))
-            chunks = _verified_chunks(layout, facts, settings)
+            remove(layout.quality(facts.recording_id))
+            chunks, quality = _verified_chunks(layout, facts, settings)
             write_manifest(layout.manifest(facts.recording_id), chunks)
+            read = replace(
+                opening, status="completed", manifest_rows=len(chunks), manifest_digest=manifest_digest(chunks)
+            )
+            judged = _judged(layout, read, quality, settings)
         except (BadSound, NotChunkable) as error:
             return _fail(layout, opening, clock, error.problem, started)
         except PlaceTaken as error:
             return _fail(layout, opening, clock, str(error), started)
-        closing = replace(
-            opening,
-            status="completed",
-            manifest_rows=len(chunks),
-            manifest_digest=manifest_digest(chunks),
-            **_closing_times(clock, started),
-        )
+        closing = replace(judged, **_closing_times(clock, started))
         write_status(layout, closing)
         outcome = _outcome(closing, chunks, was_reused=False)
         return replace(outcome, resumed_after_crash=crashed, seconds=time.monotonic() - started)
@@ -126,22 +132,43 @@ def _current_outcome(layout: Layout, facts: RecordingFacts, settings: ChunkSetti
     with suppress(BadcError):
         chunks = read_manifest(layout.manifest(facts.recording_id))
         if manifest_digest(chunks) == status.manifest_digest:
+            if status.quality_digest != quality_digest(settings.quality):
+                # Other limits, the same sound: its numbers are at hand.
+                quality = read_quality(layout, facts.recording_id)
+                status = _judged(layout, status, quality, settings)
+                write_status(layout, status)
             return _outcome(status, chunks, was_reused=True)
     return None
 
 
-def _verified_chunks(layout: Layout, facts: RecordingFacts, settings: ChunkSettings) -> tuple[Chunk, ...]:
+def _judged(layout: Layout, status: ChunkStatus, quality: RecordingQuality, settings: ChunkSettings) -> ChunkStatus:
+    """The status with what the limits say of the sound; the numbers are written, the status is not."""
+    judged = quality.judged(settings.quality)
+    write_quality(layout, status.recording_id, quality, judged)
+    return replace(
+        status,
+        quality_digest=quality_digest(settings.quality),
+        quality=judged.recording,
+        unusable_chunks=len(judged.unusable),
+    )
+
+
+def _verified_chunks(
+    layout: Layout, facts: RecordingFacts, settings: ChunkSettings
+) -> tuple[tuple[Chunk, ...], RecordingQuality]:
+    """Read the recording from its first sample to its last."""
     if facts.status == "quarantined":
         raise NotChunkable(layout.source(facts.audio_path), facts.reason, "see the flags of the recording")
     source = layout.source(facts.audio_path)
     sound = probe(source)
     spans = chunk_plan(sound.frames, sound.sample_rate_hz, settings)
-    hashes = _hash_spans(source, sound, spans)
+    meter = Meter(sound.sample_rate_hz, sound.channels, sound.frames)
+    hashes = hash_spans(source, sound, spans, meter.add)
     if has_changed(layout, facts):
         raise NotChunkable(
             source, "the file changed since it was examined", "materialize recordings again when it is complete"
         )
-    return tuple(
+    chunks = tuple(
         Chunk(
             recording_id=facts.recording_id,
             chunk_id=chunk_id(facts.recording_id, span.start_ms, span.end_ms),
@@ -158,48 +185,7 @@ def _verified_chunks(layout: Layout, facts: RecordingFacts, settings: ChunkSetti
         )
         for span, digest in zip(spans, hashes.digests, strict=True)
     )
-
-
-@dataclass(frozen=True)
-class SpanHashes:
-    """sha256 per span, and the sample type that was hashed."""
-
-    digests: tuple[str, ...]
-    dtype: str
-
-
-def _hash_spans(source: Path, sound: SoundFormat, spans: Sequence[ChunkSpan]) -> SpanHashes:
-    """Hash all spans in one pass; spans may overlap, and are in order of their start."""
-    hashers = [hashlib.sha256() for _ in spans]
-    first_open = 0
-    position = 0
-    with SampleReader(source, sound) as reader:
-        for block in reader.blocks(BLOCK_FRAMES):
-            stop = position + len(block)
-            index = first_open
-            while index < len(spans) and spans[index].start_frame < stop:
-                span = spans[index]
-                if span.stop_frame > position:
-                    part = block[max(span.start_frame - position, 0) : span.stop_frame - position]
-                    hashers[index].update(part.data)
-                index += 1
-            while first_open < len(spans) and spans[first_open].stop_frame <= stop:
-                first_open += 1
-            position = stop
-        return SpanHashes(tuple(hasher.hexdigest() for hasher in hashers), reader.dtype)
-
-
-def hash_span(source: Path, span: ChunkSpan) -> str:
-    """sha256 of one span, read alone: what the manifest must say of it."""
-    sound = probe(source)
-    if sound.container == "mp3":
-        # After a seek an MP3 decoder may differ in the last bit, so the span is reached by reading.
-        return _hash_spans(source, replace(sound, frames=span.stop_frame), [span]).digests[0]
-    hasher = hashlib.sha256()
-    with SampleReader(source, sound) as reader:
-        for block in reader.blocks(BLOCK_FRAMES, span.start_frame, span.stop_frame):
-            hasher.update(block.data)
-    return hasher.hexdigest()
+    return chunks, recording_quality(meter.measures(), chunks)
 
 
 def _opening_status(layout: Layout, facts: RecordingFacts, settings: ChunkSettings, clock: Clock) -> ChunkStatus:
@@ -247,4 +233,6 @@ def _outcome(status: ChunkStatus, chunks: Sequence[Chunk], *, was_reused: bool) 
         audio_ms=chunks[-1].end_ms if chunks else 0,
         manifest_digest=status.manifest_digest,
         was_reused=was_reused,
+        quality=status.quality,
+        unusable_chunks=status.unusable_chunks,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from badc_assets.chunks.manifest import Chunk, manifest_digest, read_manifest
+from badc_assets.chunks.quality.file import quality_digest
 from badc_assets.chunks.settings import ChunkSettings
 from badc_assets.chunks.status import read_status
 from badc_assets.errors import BadcError
@@ -19,8 +20,8 @@ class NotChunked(BadcError):
 def chunking_problem(layout: Layout, recording_id: str, settings: ChunkSettings) -> str:
     """Why the chunking of this recording does not count as completed; empty when it does.
 
-    It counts when the status is `completed`, for the recording's present content, with the present settings, and the manifest
-    holds the rows that the status was written for.
+    It counts when the status is `completed`, for the recording's present content, with the present settings, the sound is not
+    quarantined, and the manifest holds the rows that the status was written for.
     """
     status = read_status(layout, recording_id)
     if status is None:
@@ -36,6 +37,10 @@ def chunking_problem(layout: Layout, recording_id: str, settings: ChunkSettings)
         return facts.reason
     if status.settings_digest != settings.digest:
         return "it was chunked with other settings"
+    if status.quality_digest != quality_digest(settings.quality):
+        return "its sound was not held against the present limits"
+    if status.is_quarantined:
+        return status.quality_reason
     try:
         chunks = read_manifest(layout.manifest(recording_id))
     except BadcError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from badc_assets.chunks.quality.limits import QualityLimits
 from badc_assets.files import stable_hash
 
 
@@ -14,6 +15,7 @@ class ChunkSettings(BaseModel):
 
     length_s: float = Field(60.0, ge=0.1, le=86_400, description="Length of a chunk in seconds.")
     overlap_s: float = Field(0.0, ge=0, description="How many seconds of a chunk the next one repeats.")
+    quality: QualityLimits = QualityLimits()
 
     @model_validator(mode="after")
     def _overlap_is_shorter(self) -> ChunkSettings:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from badc_assets.chunks.quality.verdict import Verdict
 from badc_assets.files import exclusive, write_json
 from badc_assets.layout import Layout
 
@@ -34,7 +35,8 @@ class Writer:
 class ChunkStatus:
     """Status of one recording's chunks. The fields up to `error` are BADC's; paths are relative to the dataset.
 
-    `content_key`, `settings_digest` and `manifest_digest` say which audio, which chunking and which rows the status is about.
+    `content_key`, `settings_digest` and `manifest_digest` say which audio, which chunking and which rows the status is about,
+    `quality_digest` by which limits the sound was judged. `unusable_chunks` counts those that the limits quarantine.
     """
 
     recording_id: str
@@ -53,10 +55,24 @@ class ChunkStatus:
     content_key: str = ""
     settings_digest: str = ""
     manifest_digest: str = ""
+    quality_digest: str = ""
+    quality: Verdict | None = None
+    unusable_chunks: int = 0
     writer: Writer | None = None
 
+    @property
+    def is_quarantined(self) -> bool:
+        """The sound was read, and is of no use."""
+        return self.quality is not None and self.quality.status == "quarantined"
+
+    @property
+    def quality_reason(self) -> str:
+        """What is wrong with the sound in one line; empty when nothing is, or nothing is known."""
+        return self.quality.reason if self.quality is not None else ""
+
     def to_json(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        values = {name: value for name, value in asdict(self).items() if value is not None}
+        return values | ({"quality": self.quality.to_json()} if self.quality is not None else {})
 
 
 def write_status(layout: Layout, status: ChunkStatus) -> None:
@@ -70,10 +86,14 @@ def read_status(layout: Layout, recording_id: str) -> ChunkStatus | None:
         return None
     try:
         value = json.loads(path.read_bytes())
-        writer = value.pop("writer", None)
+        writer, quality = value.pop("writer", None), value.pop("quality", None)
         known = {name: value[name] for name in ChunkStatus.__dataclass_fields__ if name in value}
-        return ChunkStatus(**known, writer=Writer(**writer) if writer else None)
-    except (ValueError, TypeError, AttributeError):
+        return ChunkStatus(
+            **known,
+            writer=Writer(**writer) if writer else None,
+            quality=Verdict.from_json(quality) if quality else None,
+        )
+    except (ValueError, TypeError, AttributeError, KeyError):
         return None
 
 

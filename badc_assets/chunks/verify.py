@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from badc_assets.audio.probe import BadSound
-from badc_assets.chunks.chunking import hash_span
 from badc_assets.chunks.manifest import Chunk, read_manifest
 from badc_assets.chunks.plan import ChunkSpan
+from badc_assets.chunks.reading import hash_span
 from badc_assets.errors import BadcError
 from badc_assets.layout import Layout
 from badc_assets.recordings.facts import read_facts

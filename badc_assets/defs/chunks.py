@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -12,6 +13,9 @@ from badc_assets.defs.partitions import recordings_partitions
 from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema, columns_of
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.files import stable_hash
+
+if TYPE_CHECKING:
+    from badc_assets.chunks.chunking import ChunkOutcome
 
 GROUP = "chunks"
 
@@ -62,10 +66,12 @@ def chunking(
                 "audio seconds": outcome.audio_ms / 1000,
                 "unchanged": outcome.was_reused,
                 **({"reason": outcome.reason} if outcome.reason else {}),
+                **_quality_metadata(outcome),
             }
             key = outcome.recording_id
             yield manifest.materialization(key, stable_hash([outcome.status, outcome.manifest_digest]), metadata)
-            version = stable_hash([outcome.status, outcome.reason, outcome.manifest_digest])
+            verdict = outcome.quality.to_json() if outcome.quality else None
+            version = stable_hash([outcome.status, outcome.reason, outcome.manifest_digest, verdict])
             yield status.materialization(key, version, metadata)
         yield manifest.finish()
         yield status.finish()
@@ -116,6 +122,37 @@ def manifest_hashes_match(context: dg.AssetCheckExecutionContext, project: Proje
     )
 
 
+@dg.asset_check(asset="chunk_status", partitions_def=recordings_partitions)
+def sound_is_usable(context: dg.AssetCheckExecutionContext, project: ProjectResource) -> dg.AssetCheckResult:
+    """The sound is within the limits of `chunking.quality`: not silent, broken off, clipped, humming and so on.
+
+    Quarantined recordings are not analysed, flagged ones are. `recordings_are_usable` lists those of the whole dataset.
+    """
+    from badc_assets.chunks.quality.listing import quality_counts
+
+    counts = quality_counts(project.layout, context.op_execution_context.partition_keys)
+    return dg.AssetCheckResult(
+        passed=not counts.flagged and not counts.quarantined,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{counts.ok} ok, {len(counts.flagged)} flagged, {len(counts.quarantined)} quarantined",
+        metadata={
+            "ok": counts.ok,
+            "flagged": len(counts.flagged),
+            "quarantined": len(counts.quarantined),
+            "list of quarantined": dg.MetadataValue.md(bullets(counts.quarantined)),
+            "list of flagged": dg.MetadataValue.md(bullets(counts.flagged)),
+        },
+    )
+
+
+def _quality_metadata(outcome: "ChunkOutcome") -> dict[str, str | int]:
+    if outcome.quality is None:
+        return {}
+    flags = {"sound flags": outcome.quality.reason} if outcome.quality.flags else {}
+    unusable = {"unusable chunks": outcome.unusable_chunks} if outcome.unusable_chunks else {}
+    return {"sound": outcome.quality.status} | flags | unusable
+
+
 def bullets(problems: dict[str, str], at_most: int = 100) -> str:
     """`problems` (recording id -> sentence) as a Markdown list."""
     lines = [f"- **{key}**: {problem}" for key, problem in list(problems.items())[:at_most]]
@@ -127,4 +164,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-definitions = dg.Definitions(assets=[chunking], asset_checks=[chunking_completed, manifest_hashes_match])
+definitions = dg.Definitions(
+    assets=[chunking], asset_checks=[chunking_completed, manifest_hashes_match, sound_is_usable]
+)

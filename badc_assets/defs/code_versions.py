@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
+from badc_assets.chunks.indices.indexing import INDICES_VERSION
+from badc_assets.chunks.quality.file import quality_digest
 from badc_assets.errors import BadcError
 from badc_assets.files import stable_hash
 from badc_assets.inference.keys import engine_digest
@@ -17,7 +19,8 @@ def code_versions(project: Project) -> dict[str, str]:
         "recording_catalog": "1",
         "recordings": _version(2, project.recordings.digest),
         "chunk_manifest": chunking,
-        "chunk_status": chunking,
+        "chunk_status": _version(2, project.chunking.digest + quality_digest(project.chunking.quality)),
+        "acoustic_indices": _version(INDICES_VERSION, project.indices.digest),
         "detections": _version(1, _detections_digest(project)),
         "report_bundle": _version(1, project.report.bundle_digest),
         "detection_aggregates": _version(1, project.report.database_digest),

@@ -141,6 +141,65 @@ def aggregates_match_parts(project: ProjectResource) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=detection_aggregates)
+def effort_adds_up(project: ProjectResource) -> dg.AssetCheckResult:
+    """Every minute of the catalogue is in the effort by site and hour exactly once: analysed, failed, waiting or unusable."""
+    from badc_assets.recordings.current import require_catalog
+    from badc_assets.reports.site_hours import check_effort
+
+    with problems_as_failures():
+        effort = check_effort(project.layout, require_catalog(project.layout).entries)
+    text = "\n".join(f"- {line}" for line in effort.differences[:100]) or "none"
+    return dg.AssetCheckResult(
+        passed=not effort.differences,
+        metadata={
+            "hours recorded": round(effort.recorded_ms / 3_600_000, 3),
+            "recordings of unknown length": effort.unknown_length,
+            "differences": dg.MetadataValue.md(text),
+        },
+    )
+
+
+@dg.asset_check(asset=detection_aggregates)
+def no_overlapping_recordings(project: ProjectResource) -> dg.AssetCheckResult:
+    """No two recordings of one site and side claim the same time: their calls would count twice, or a clock is wrong."""
+    from badc_assets.recordings.current import require_catalog
+    from badc_assets.recordings.overlaps import overlaps
+
+    with problems_as_failures():
+        found = overlaps(project.layout, require_catalog(project.layout).entries)
+    lines = [f"- {o.site}: {o.later} begins {o.by_ms / 1000:g} s before {o.earlier} ends" for o in found[:100]]
+    return dg.AssetCheckResult(
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"pairs": len(found), "list": dg.MetadataValue.md("\n".join(lines) or "none")},
+    )
+
+
+@dg.asset_check(asset=detection_aggregates)
+def recordings_are_usable(project: ProjectResource) -> dg.AssetCheckResult:
+    """Standing list of recordings that are flagged or quarantined for their file, their place and time, or their sound."""
+    from badc_assets.recordings.current import require_catalog
+    from badc_assets.reports.progress import suspect_recordings
+
+    found = suspect_recordings(project.layout, require_catalog(project.layout).entries)
+    page = project.layout.report_dir / "index.html"
+    return dg.AssetCheckResult(
+        passed=not found.flagged and not found.quarantined,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{found.ok} ok, {len(found.flagged)} flagged, {len(found.quarantined)} quarantined",
+        metadata={
+            "ok": found.ok,
+            "flagged": len(found.flagged),
+            "quarantined": len(found.quarantined),
+            "list of quarantined": dg.MetadataValue.md(bullets(found.quarantined)),
+            "list of flagged": dg.MetadataValue.md(bullets(found.flagged)),
+            "all of them": dg.MetadataValue.path(str(project.layout.report_dir / "quality.csv")),
+            "with pictures": dg.MetadataValue.url(f"{page.as_uri()}#quality"),
+        },
+    )
+
+
+@dg.asset_check(asset=detection_aggregates)
 def failed_recordings(project: ProjectResource) -> dg.AssetCheckResult:
     """Standing list of what is broken right now: recordings that are quarantined, or whose chunking or analysis failed."""
     from badc_assets.recordings.current import require_catalog
@@ -168,5 +227,12 @@ def one_detector(project: ProjectResource) -> dg.AssetCheckResult:
 
 definitions = dg.Definitions(
     assets=[report_bundle, detection_aggregates, dataset_report],
-    asset_checks=[aggregates_match_parts, failed_recordings, one_detector],
+    asset_checks=[
+        aggregates_match_parts,
+        effort_adds_up,
+        no_overlapping_recordings,
+        recordings_are_usable,
+        failed_recordings,
+        one_detector,
+    ],
 )

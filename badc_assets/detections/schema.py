@@ -44,7 +44,8 @@ EFFORT_COLUMNS = {
 }  # fmt: skip
 """One row per chunk. `effort_ms` is the part of the chunk that no earlier chunk covered, so that sums never count time twice.
 
-`status`: `ok` (something found), `empty` (analysed, nothing found), `failed` (not analysed; `error` says why), `stub`.
+`status`: `ok` (something found), `empty` (analysed, nothing found), `failed` (not analysed; `error` says why), `stub`; in the
+dataset-wide table also `unusable` (the sound of the chunk is quarantined: whatever the detector found, it could not hear).
 """
 
 RAW_COLUMNS = {

@@ -14,7 +14,19 @@ from badc_assets.errors import BadcError
 from badc_assets.recordings.clock import zone_named
 from badc_assets.recordings.statements import coordinates, number
 
-COLUMNS = ("site", "deployment", "lat", "lon", "zone", "start", "end", "clock_offset_s", "serial", "side")
+COLUMNS = (
+    "site",
+    "deployment",
+    "lat",
+    "lon",
+    "zone",
+    "start",
+    "end",
+    "clock_offset_s",
+    "serial",
+    "side",
+    "sample_rate_hz",
+)
 _REMEDY = "correct the file"
 
 
@@ -23,7 +35,7 @@ class Deployment:
     """One row. None and empty: not stated. `start` and `end` are local time in `zone`, both included.
 
     `clock_offset_s` is added to the recorder's clock to get the true time. A row with `serial` or `side` holds only for
-    recordings that have it.
+    recordings that have it. `sample_rate_hz` is what the recorder was set to.
     """
 
     line: int
@@ -37,6 +49,7 @@ class Deployment:
     clock_offset_s: float = 0.0
     serial: str = ""
     side: str = ""
+    sample_rate_hz: int | None = None
 
     @property
     def tzinfo(self) -> tzinfo | None:
@@ -120,7 +133,7 @@ def _row(cells: Mapping[str, str], line: int, subject: Path | str) -> Deployment
     if not cells["site"]:
         raise wrong("site", "is empty")
     numbers: dict[str, float | None] = {}
-    for column in ("lat", "lon", "clock_offset_s"):
+    for column in ("lat", "lon", "clock_offset_s", "sample_rate_hz"):
         cell = cells.get(column, "")
         numbers[column] = number(cell) if cell else None
         if cell and numbers[column] is None:
@@ -132,6 +145,9 @@ def _row(cells: Mapping[str, str], line: int, subject: Path | str) -> Deployment
         raise wrong("lat", f"there is no place {latitude}, {longitude} in degrees")
     if abs(numbers["clock_offset_s"] or 0) > 10 * 366 * 86_400:
         raise wrong("clock_offset_s", "is more than ten years")
+    rate_hz = numbers["sample_rate_hz"]
+    if rate_hz is not None and not (rate_hz > 0 and rate_hz.is_integer()):
+        raise wrong("sample_rate_hz", f"{cells['sample_rate_hz']!r} is no whole number of samples per second")
     zone = cells.get("zone", "")
     if zone and zone_named(zone) is None:
         raise wrong("zone", f"there is no time zone {zone!r}; use a name as America/Edmonton or an offset as -07:00")
@@ -144,6 +160,7 @@ def _row(cells: Mapping[str, str], line: int, subject: Path | str) -> Deployment
     return Deployment(
         line, cells["site"], cells.get("deployment", ""), latitude, longitude, zone, start, end,
         numbers["clock_offset_s"] or 0.0, cells.get("serial", ""), cells.get("side", ""),
+        int(rate_hz) if rate_hz is not None else None,
     )  # fmt: skip
 
 

@@ -41,9 +41,9 @@ def examine(
 ) -> RecordingFacts:
     """Look at one recording. Bad sound is never raised: it becomes a flag, fatal unless the settings say otherwise.
 
-    Codes of flags: those of `BadSound`, `vanished`, the warnings `duplicate` and `changed_since_catalogued`, and those of
-    `place_time.resolve`. `former` are the facts as they were: while content, size and time of a sound file stay, it is not opened
-    again, and what was known of sound that is not here now stays known. `declared` saves reading the declared files.
+    Codes of flags: those of `BadSound`, `vanished`, the warnings `duplicate`, `changed_since_catalogued` and `wrong_sample_rate`,
+    and those of `place_time.resolve`. `former` are the facts as they were: while content, size and time of a sound file stay, it
+    is not opened again, and what was known of sound that is not here now stays known. `declared` saves reading the files.
     """
     declared = declared or load_declared(settings)
     key, size = entry.content_key, entry.size_bytes
@@ -61,6 +61,9 @@ def examine(
         observed.headers, declared.templates.read(below_audio(layout, entry.audio_path)), declared, settings
     )
     sound = observed.sound
+    if sound is not None and found.sample_rate_hz not in (None, sound.sample_rate_hz):
+        reason = f"has {sound.sample_rate_hz} Hz, its deployment was set to {found.sample_rate_hz} Hz"
+        flags.append(Flag("wrong_sample_rate", "warning", reason))
     return RecordingFacts(
         recording_id=entry.recording_id,
         audio_path=entry.audio_path,

@@ -37,11 +37,15 @@ def load_declared(settings: RecordingSettings) -> Declared:
 
 @dataclass(frozen=True)
 class Resolution:
-    """The chosen values, the flags that came of choosing, and for each field in words why."""
+    """The chosen values, the flags that came of choosing, and for each field in words why.
+
+    `sample_rate_hz` is what the deployments table says the recorder was set to; None where it says nothing.
+    """
 
     place: PlaceTime
     flags: tuple[Flag, ...]
     reasons: Mapping[str, str]
+    sample_rate_hz: int | None = None
 
 
 def resolve(
@@ -71,7 +75,8 @@ def resolve(
         lacking = ["coordinates"] * (values.get("latitude") is None) + ["start in UTC"] * (utc is None)
         sun = replace(sun, sun_reason=f"unknown: {', '.join(lacking)}")
     place = PlaceTime(**values, **start.columns(), **asdict(sun), template=path.template or None)
-    return Resolution(place, tuple(flags), reasons)
+    rate_hz = _agreed([start.row] if start.row else rows, lambda each: each.sample_rate_hz)
+    return Resolution(place, tuple(flags), reasons, rate_hz)
 
 
 def _first_said(statements: Iterable[Statement], reasons: dict[str, str]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class RecordingSettings(BaseModel):
     deployments: Path | None = Field(
         default=None,
         description="CSV file of deployments: site, lat, lon, zone, start, end, clock_offset_s, and if need be "
-        "deployment, serial, side.",
+        "deployment, serial, side, sample_rate_hz.",
     )
     earliest_start: date = Field(
         default=date(2001, 1, 1),

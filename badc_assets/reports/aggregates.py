@@ -1,4 +1,4 @@
-"""Dataset-wide tables (recordings, effort, detections), the database over them, and the check that they add up."""
+"""Dataset-wide tables (recordings, effort, detections, quality of chunks), the database over them, the check of their sums."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from badc_assets.reports.counting import read_evidence
 from badc_assets.reports.outcomes import Problem, recording_outcome, recordings_schema
 from badc_assets.reports.parts import dataset_detection_schema
 from badc_assets.reports.settings import ReportSettings
+from badc_assets.reports.sound import chunk_quality_schema
 from badc_assets.reports.views import activity_views, parquet_source, summary_views
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-TABLES = ("recordings", "effort", "detections")
+TABLES = ("recordings", "effort", "detections", "chunk_quality")
 _GROUP_ROWS = 100_000
 _GROUP_TABLES = 2_000
 
@@ -77,24 +78,26 @@ def _sink(target: Path, schema: pa.Schema) -> Iterator[_Sink]:
 
 
 def collect_tables(layout: Layout, entries: Iterable[CatalogEntry]) -> AggregateResult:
-    """Write the three tables for these recordings (all of the catalogue), sorted by recording and time.
+    """Write the tables for these recordings (all of the catalogue), sorted by recording and time.
 
     Every recording has a row in `recordings`, whatever became of it. One whose results do not count (see
     `reports.counting`) or cannot be read adds nothing to `effort` and `detections`; its outcome says why. Memory stays
-    bounded by the largest recording. The old tables stay readable until all three new ones are complete.
+    bounded by the largest recording. The old tables stay readable until all new ones are complete.
     """
     problems: list[Problem] = []
     counted = analysed_ms = failed_ms = 0
     with ExitStack() as stack:
-        schemas = (recordings_schema(), effort_schema(), dataset_detection_schema())
+        schemas = (recordings_schema(), effort_schema(), dataset_detection_schema(), chunk_quality_schema())
         files = [stack.enter_context(atomic_path(layout.aggregate_table(name))) for name in TABLES]
-        recordings, effort, detections = (
+        recordings, effort, detections, chunk_quality = (
             stack.enter_context(_sink(file, schema)) for file, schema in zip(files, schemas, strict=True)
         )
         for evidence in read_evidence(layout, entries):
             found = recording_outcome(layout, evidence)
             problems += found.problems
             recordings.add(pa.Table.from_pylist([found.row], schema=schemas[0]))
+            if found.chunk_quality is not None:
+                chunk_quality.add(found.chunk_quality)
             if found.effort is not None and found.detections is not None:
                 effort.add(found.effort)
                 detections.add(found.detections)
@@ -113,7 +116,7 @@ def collect_tables(layout: Layout, entries: Iterable[CatalogEntry]) -> Aggregate
 
 
 def fill_database(connection: DuckDBPyConnection, layout: Layout, settings: ReportSettings) -> None:
-    """Fill a fresh database with the three tables, BADC's views, and `site_hour_activity` and `effort_by_site`.
+    """Fill a fresh database with the tables, BADC's views, and those of activity and effort (`reports.views`).
 
     The caller opens a new file beside `layout.database` and renames it when this returns, so readers of the old file
     are never locked out. Raises BadcError when a table is missing.
@@ -154,7 +157,7 @@ def mixed_detectors(layout: Layout) -> list[str]:
 
 _COUNTS = """
 SELECT r.recording_id, r.results, coalesce(d.n, 0), coalesce(e.n, 0), coalesce(e.ms, 0)::BIGINT,
-    r.detections, r.analysed_ms + r.failed_ms
+    r.detections, r.analysed_ms + r.failed_ms + r.unusable_ms
 FROM {recordings} r
 LEFT JOIN (SELECT recording_id, count(*) AS n FROM {detections} GROUP BY recording_id) d USING (recording_id)
 LEFT JOIN (SELECT recording_id, count(*) AS n, sum(effort_ms) AS ms FROM {effort} GROUP BY recording_id) e

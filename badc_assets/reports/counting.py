@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from badc_assets.chunks.quality.verdict import Verdict
 from badc_assets.chunks.status import ChunkStatus, read_status
 from badc_assets.detections.store import ResultStatus, read_result_status
 from badc_assets.layout import Layout
@@ -32,7 +33,28 @@ class Evidence:
     @property
     def is_barred(self) -> bool:
         """Something is wrong with the sound itself. That it is not here now is nothing against it."""
+        if self.sound is not None and self.sound.status == "quarantined":
+            return True
         return self.facts is not None and self.facts.status == "quarantined" and not self.facts.is_absent
+
+    @property
+    def sound(self) -> Verdict | None:
+        """What the limits of quality say of the content that the facts name; None when it was not read."""
+        if self.facts is None or self.chunking is None or self.chunking.content_key != self.facts.content_key:
+            return None
+        return self.chunking.quality
+
+    @property
+    def status(self) -> str:
+        """`ok`, `flagged` or `quarantined`, by the facts and by the sound; `unknown` without facts."""
+        found = {self.facts.status if self.facts else "unknown", self.sound.status if self.sound else "ok"}
+        return next(status for status in ("unknown", "quarantined", "flagged", "ok") if status in found)
+
+    @property
+    def reason(self) -> str:
+        """All flags of the facts and of the sound in one line."""
+        reasons = (self.facts.reason if self.facts else "", self.sound.reason if self.sound else "")
+        return "; ".join(reason for reason in reasons if reason)
 
     @property
     def results(self) -> ResultState:

@@ -20,6 +20,8 @@ from badc_assets.reports.csvfile import write_csv
 from badc_assets.reports.examples import Examples, examples
 from badc_assets.reports.queries import Row, query, report_connection
 from badc_assets.reports.settings import ReportSettings
+from badc_assets.reports.sound import RECORDING_COLUMNS
+from badc_assets.reports.thumbnails import suspects
 
 _COLUMNS = {
     "sites": (
@@ -37,6 +39,13 @@ _COLUMNS = {
         "recording_id", "audio_path", "site", "start_local", "start_utc", "recorded_hours", "analysed_hours",
         "failed_hours", "outcome", "detections", "state", "moved_to",
     ),
+    "site_hours": (
+        "site", "day", "hour", "recordings", "recorded_min", "usable_min", "analysed_min", "failed_min", "waiting_min",
+        "unusable_min",
+    ),
+    "quality": (
+        "recording_id", "audio_path", "site", "start_local", "status", "reason", "recorded_hours", *RECORDING_COLUMNS,
+    ),
     "failures": (
         "recording_id", "audio_path", "site", "outcome", "reason", "recorded_hours", "failed_hours", "failed_chunks",
     ),
@@ -47,7 +56,7 @@ _COLUMNS = {
 }  # fmt: skip
 """The CSV files behind the page, and their columns."""
 
-_GROUPED = ("sites", "hourly_activity", "daily_activity", "label_hourly_activity")
+_GROUPED = ("sites", "site_hours", "hourly_activity", "daily_activity", "label_hourly_activity")
 """Tables in which an unknown site, hour or day is a row of its own, named `unknown`."""
 
 
@@ -76,6 +85,7 @@ class _Numbers:
     detectors: list[Row]
     mixed: list[str]
     outcomes: list[Row]
+    effort: list[Row]
     tables: dict[str, list[Row]]
 
     @property
@@ -118,6 +128,7 @@ def _read_numbers(layout: Layout, settings: ReportSettings) -> _Numbers:
             detectors=query(connection, queries.DETECTORS),
             mixed=mixed_detectors(layout),
             outcomes=query(connection, queries.OUTCOMES),
+            effort=query(connection, queries.EFFORT_TOTALS),
             tables={
                 "sites": query(connection, queries.SITES),
                 "labels": query(connection, queries.LABELS),
@@ -125,6 +136,8 @@ def _read_numbers(layout: Layout, settings: ReportSettings) -> _Numbers:
                 "daily_activity": query(connection, queries.DAILY),
                 "label_hourly_activity": label_hour_table(query(connection, queries.LABEL_HOURS), hourly),
                 "effort": query(connection, queries.EFFORT),
+                "site_hours": query(connection, queries.SITE_HOURS),
+                "quality": query(connection, queries.QUALITY),
                 "failures": query(connection, queries.FAILURES),
                 "best_detections": query(connection, queries.BEST),
             },
@@ -151,6 +164,8 @@ def _page(layout: Layout, numbers: _Numbers, clips: Examples, settings: ReportSe
         mixed=numbers.mixed,
         is_stub=numbers.is_stub,
         outcomes=numbers.outcomes,
+        effort=numbers.effort,
+        suspects=suspects(layout, tables["quality"][: settings.thumbnails]),
         tables=tables,
         hours=hour_chart(hourly),
         days=day_chart(tables["daily_activity"]),

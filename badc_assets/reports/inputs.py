@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from badc_assets.chunks.status import ChunkStatus
 from badc_assets.files import stable_hash
 from badc_assets.layout import Layout
 from badc_assets.recordings.model import CatalogEntry
@@ -19,9 +20,14 @@ def inputs_digest(layout: Layout, entries: Iterable[CatalogEntry]) -> str:
             (
                 (entry.recording_id, entry.audio_path, entry.state, entry.moved_from, evidence.moved_to),
                 stable_hash(facts.to_json()) if facts else "",
-                (status.status, status.content_key, status.manifest_digest, status.error) if status else "",
+                _chunking(status) if status else "",
                 (result.status, result.key, result.error, result.finished_at) if result else "",
                 evidence.results,
             )
         )
     return stable_hash(parts, length=32)
+
+
+def _chunking(status: ChunkStatus) -> tuple[str | None, ...]:
+    verdict = stable_hash(status.quality.to_json()) if status.quality else None
+    return (status.status, status.content_key, status.manifest_digest, status.error, status.quality_digest, verdict)

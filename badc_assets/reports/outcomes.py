@@ -7,12 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from badc_assets.chunks.quality.file import RecordingQuality
 from badc_assets.detections.store import status_path
 from badc_assets.detections.tables import encodable
 from badc_assets.errors import BadcError
 from badc_assets.layout import Layout
 from badc_assets.reports.counting import STALE_REASON, Evidence
 from badc_assets.reports.parts import read_detections, read_effort, with_facts
+from badc_assets.reports.sound import RECORDING_COLUMNS, chunk_rows, recording_columns, stored_quality
 
 _FACTS = {
     "recording_id": pa.string(), "audio_path": pa.string(), "content_key": pa.string(), "size_bytes": pa.int64(),
@@ -32,21 +34,26 @@ _FACTS = {
 _OUTCOME = {
     "state": pa.string(), "moved_to": pa.string(), "status": pa.string(), "reason": pa.string(),
     "chunking": pa.string(), "chunking_error": pa.string(), "manifest_rows": pa.int64(), "results": pa.string(),
-    "analysed_ms": pa.int64(), "failed_ms": pa.int64(), "stub_ms": pa.int64(), "failed_chunks": pa.int64(),
-    "detections": pa.int64(), "outcome": pa.string(), "outcome_reason": pa.string(),
+    "analysed_ms": pa.int64(), "failed_ms": pa.int64(), "unusable_ms": pa.int64(), "stub_ms": pa.int64(),
+    "failed_chunks": pa.int64(), "detections": pa.int64(), "outcome": pa.string(), "outcome_reason": pa.string(),
 }  # fmt: skip
 
 
 def recordings_schema() -> pa.Schema:
-    """The table `recordings`: the facts, then what became of it.
+    """The table `recordings`: the facts, then what became of it, then the numbers of its sound.
 
     `state` is the catalogue's: `present`, `content_missing`, `vanished`; `moved_to` the path under which a vanished one is
     counted, null otherwise. `status` is `ok`, `flagged`, `quarantined` or `unknown` (no facts); `chunking` the chunk
     status, null without one. `results` is explained in `reports.counting`. `analysed_ms` is null unless results count,
-    and includes `stub_ms`. `outcome` is one of `analysed`, `partly analysed`, `failed`, `quarantined`, `not analysed`,
-    `moved`. `duration_ms` is that of the results where they count and the sound is not here to be measured.
+    and includes `stub_ms`; `unusable_ms` is the time of chunks whose sound is quarantined, which no other counts. `outcome`
+    is one of `analysed`, `partly analysed`, `failed`, `quarantined`, `not analysed`, `moved`. `duration_ms` is that of the
+    results where they count and the sound is not here to be measured.
     """
-    return pa.schema(list((_FACTS | _OUTCOME).items()))
+    return pa.schema(list((_FACTS | _OUTCOME | RECORDING_COLUMNS).items()))
+
+
+NOT_ANALYSED = ("failed", "unusable")
+"""What `effort.status` says of time in which nothing can be known to be silent."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +67,13 @@ class Problem:
 
 @dataclass(frozen=True)
 class RecordingOutcome:
-    """A row of `recordings`, and the tables of a recording whose results count (both None otherwise)."""
+    """A row of `recordings`, the tables of a recording whose results count (both None otherwise), and the quality of its chunks
+    (None where they were not read)."""
 
     row: dict[str, Any]
     effort: pa.Table | None
     detections: pa.Table | None
+    chunk_quality: pa.Table | None
     problems: tuple[Problem, ...]
 
 
@@ -72,16 +81,21 @@ def recording_outcome(layout: Layout, evidence: Evidence) -> RecordingOutcome:
     """The row of one recording, and its results if they count. What cannot be read is a problem, never an exception."""
     problems = _damaged_files(layout, evidence)
     row = _known_columns(evidence)
+    quality = _quality(layout, evidence, problems)
+    if quality is not None:
+        row |= recording_columns(quality)
     effort = detections = None
     if evidence.has_effort or evidence.results == "unreadable":
         tables = _read_tables(layout, evidence, problems)
         if tables is None:
             row["results"] = "unreadable"
         elif evidence.facts is not None:
-            effort, detections = tables[0], with_facts(tables[1], evidence.facts)
+            effort = _without_unusable(tables[0], quality)
+            detections = with_facts(tables[1], evidence.facts)
             row |= _effort_sums(effort) | {"detections": detections.num_rows}
     row["outcome"], row["outcome_reason"] = _outcome(evidence, row, effort, problems)
-    return RecordingOutcome(row, effort, detections, tuple(problems))
+    chunk_quality = chunk_rows(evidence.entry.recording_id, quality) if quality is not None else None
+    return RecordingOutcome(row, effort, detections, chunk_quality, tuple(problems))
 
 
 def _damaged_files(layout: Layout, evidence: Evidence) -> list[Problem]:
@@ -111,7 +125,8 @@ def _known_columns(evidence: Evidence) -> dict[str, Any]:
         "results": evidence.results,
     }
     if facts is not None:
-        row |= {name: getattr(facts, name) for name in _FACTS} | {"status": facts.status, "reason": facts.reason}
+        row |= {name: getattr(facts, name) for name in _FACTS}
+        row |= {"status": evidence.status, "reason": evidence.reason}
         if facts.duration_ms is None and evidence.has_effort and result is not None:
             row["duration_ms"] = result.audio_ms
     if chunking is not None:
@@ -147,11 +162,32 @@ def _read_tables(layout: Layout, evidence: Evidence, problems: list[Problem]) ->
     return tables[0], tables[1]
 
 
+def _quality(layout: Layout, evidence: Evidence, problems: list[Problem]) -> RecordingQuality | None:
+    """The numbers of the content that the facts name; None where it was not read."""
+    if evidence.sound is None:
+        return None
+    found = stored_quality(layout, evidence.entry.recording_id)
+    if isinstance(found, BadcError):
+        problems.append(_problem(layout, found))
+        return None
+    return found
+
+
+def _without_unusable(effort: pa.Table, quality: RecordingQuality | None) -> pa.Table:
+    """Effort in which quarantined chunks have the status `unusable`: that nothing was found there says nothing."""
+    if quality is None or not quality.unusable:
+        return effort
+    pairs = zip(effort["chunk_id"].to_pylist(), effort["status"].to_pylist(), strict=True)
+    statuses = ["unusable" if chunk in quality.unusable else status for chunk, status in pairs]
+    return effort.set_column(effort.schema.get_field_index("status"), "status", pa.array(statuses, pa.string()))
+
+
 def _effort_sums(effort: pa.Table) -> dict[str, int]:
     rows = list(zip(effort["status"].to_pylist(), effort["effort_ms"].to_pylist(), strict=True))
     return {
-        "analysed_ms": sum(ms or 0 for status, ms in rows if status != "failed"),
+        "analysed_ms": sum(ms or 0 for status, ms in rows if status not in NOT_ANALYSED),
         "failed_ms": sum(ms or 0 for status, ms in rows if status == "failed"),
+        "unusable_ms": sum(ms or 0 for status, ms in rows if status == "unusable"),
         "stub_ms": sum(ms or 0 for status, ms in rows if status == "stub"),
         "failed_chunks": sum(status == "failed" for status, _ in rows),
     }

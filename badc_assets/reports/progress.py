@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from badc_assets.chunks.quality.listing import QualityCounts
 from badc_assets.chunks.status import is_interrupted
 from badc_assets.layout import Layout
 from badc_assets.recordings.model import CatalogEntry
@@ -40,6 +41,20 @@ def dataset_progress(layout: Layout, entries: Iterable[CatalogEntry]) -> Progres
     return Progress(dict(sorted(counts.items())), broken)
 
 
+def suspect_recordings(layout: Layout, entries: Iterable[CatalogEntry]) -> QualityCounts:
+    """Recordings by what is held against them, by the facts or by the sound; neither moved nor vanished ones."""
+    ok = 0
+    beyond: dict[str, dict[str, str]] = {"flagged": {}, "quarantined": {}}
+    for evidence in read_evidence(layout, entries):
+        if evidence.moved_to or evidence.entry.state == "vanished" or evidence.status == "unknown":
+            continue
+        if evidence.status == "ok":
+            ok += 1
+        else:
+            beyond[evidence.status][evidence.entry.recording_id] = evidence.reason
+    return QualityCounts(ok, beyond["flagged"], beyond["quarantined"])
+
+
 def recording_stage(layout: Layout, evidence: Evidence) -> tuple[Stage, str]:
     """How far a recording is, and what is broken about it (empty when nothing is)."""
     if evidence.moved_to:
@@ -49,8 +64,8 @@ def recording_stage(layout: Layout, evidence: Evidence) -> tuple[Stage, str]:
     facts = evidence.facts
     if facts is None:
         return "new", ""
-    if facts.status == "quarantined" and not evidence.has_effort:
-        return "quarantined", facts.reason
+    if evidence.status == "quarantined" and not evidence.has_effort:
+        return "quarantined", evidence.reason
     return _chunking_stage(layout, evidence) or _analysis_stage(evidence)
 
 

@@ -116,6 +116,29 @@ FROM recordings r LEFT JOIN (SELECT recording_id, count(*) AS n FROM counted GRO
 ORDER BY r.recording_id
 """
 
+SITE_HOURS = """
+SELECT site, day, hour, recordings, round(recorded_ms / 60000.0, 4) AS recorded_min,
+    round(usable_ms / 60000.0, 4) AS usable_min, round(analysed_ms / 60000.0, 4) AS analysed_min,
+    round(failed_ms / 60000.0, 4) AS failed_min, round(waiting_ms / 60000.0, 4) AS waiting_min,
+    round(unusable_ms / 60000.0, 4) AS unusable_min
+FROM site_hours ORDER BY site NULLS LAST, day NULLS LAST, hour NULLS LAST
+"""
+
+EFFORT_TOTALS = """
+SELECT site, count(*) FILTER (hour IS NOT NULL) AS hours, sum(recorded_ms) / 3600000.0 AS recorded_hours,
+    sum(usable_ms) / 3600000.0 AS usable_hours, sum(analysed_ms) / 3600000.0 AS analysed_hours,
+    sum(failed_ms) / 3600000.0 AS failed_hours, sum(waiting_ms) / 3600000.0 AS waiting_hours,
+    sum(unusable_ms) / 3600000.0 AS unusable_hours
+FROM site_hours GROUP BY site ORDER BY site NULLS LAST
+"""
+
+QUALITY = """
+SELECT recording_id, audio_path, site, start_local, status, reason, round(duration_ms / 3600000.0, 6) AS recorded_hours,
+    COLUMNS('sound_.*')
+FROM recordings WHERE status IN ('flagged', 'quarantined') AND outcome <> 'moved'
+ORDER BY status = 'flagged', recording_id
+"""
+
 FAILURES = """
 SELECT recording_id, audio_path, site, outcome, outcome_reason AS reason,
     round(duration_ms / 3600000.0, 6) AS recorded_hours, round(failed_ms / 3600000.0, 6) AS failed_hours, failed_chunks
@@ -136,7 +159,7 @@ ORDER BY confidence DESC NULLS LAST, recording_id, absolute_time_ms, label
 
 DETECTORS = """
 SELECT detector, model_version, count(DISTINCT recording_id) AS recordings,
-    coalesce(sum(effort_ms) FILTER (status <> 'failed'), 0) / 3600000.0 AS analysed_hours,
+    coalesce(sum(effort_ms) FILTER (status NOT IN ('failed', 'unusable')), 0) / 3600000.0 AS analysed_hours,
     bool_or(status = 'stub' OR detector = 'stub') AS is_stub
 FROM effort GROUP BY detector, model_version ORDER BY analysed_hours DESC, detector, model_version
 """

@@ -8,7 +8,7 @@ from badc_assets.files import stable_hash
 
 _DATABASE = {"bucket_minutes"}
 _PAGE = {
-    "min_confidence", "page_rows", "example_clips", "clip_seconds", "clip_sample_rate_hz", "media_megabytes",
+    "min_confidence", "page_rows", "thumbnails", "example_clips", "clip_seconds", "clip_sample_rate_hz", "media_megabytes",
 }  # fmt: skip
 
 
@@ -34,6 +34,9 @@ class ReportSettings(BaseModel):
     )
     page_rows: int = Field(
         default=25, ge=1, description="Rows of each table on the report page; the CSV beside it has all."
+    )
+    thumbnails: int = Field(
+        default=24, ge=0, le=500, description="Flagged or quarantined recordings shown with a small picture."
     )
     example_clips: int = Field(default=12, ge=0, le=60, description="Best detections shown with picture and sound.")
     clip_seconds: float = Field(default=6.0, ge=1.0, le=30.0, description="Length of an example clip, in seconds.")

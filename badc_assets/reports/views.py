@@ -27,7 +27,7 @@ WITH found AS (
         avg(confidence) AS avg_confidence
     FROM detections GROUP BY recording_id, chunk_id
 ), chunk AS (
-    SELECT recording_id, chunk_id, min(chunk_start_ms) AS start_ms, bool_or(status <> 'failed') AS is_analysed
+    SELECT recording_id, chunk_id, min(chunk_start_ms) AS start_ms, bool_or(status NOT IN ('failed', 'unusable')) AS is_analysed
     FROM effort GROUP BY recording_id, chunk_id
 )
 SELECT
@@ -72,7 +72,7 @@ WITH analysed AS (
         starts_at + to_milliseconds(e.chunk_end_ms - e.effort_ms) AS begins,
         starts_at + to_milliseconds(e.chunk_end_ms) AS ends
     FROM effort e JOIN recordings r USING (recording_id)
-    WHERE e.status <> 'failed' AND e.effort_ms > 0
+    WHERE e.status NOT IN ('failed', 'unusable') AND e.effort_ms > 0
 ), piece AS (
     SELECT *, unnest(generate_series(date_trunc('hour', begins), ends, INTERVAL 1 HOUR)) AS hour_starts
     FROM analysed WHERE starts_at IS NOT NULL
@@ -123,6 +123,53 @@ FROM recordings WHERE outcome <> 'moved' GROUP BY site ORDER BY site NULLS LAST
 """
 
 
+_SITE_HOURS = """
+CREATE OR REPLACE VIEW site_hours AS
+WITH known AS (
+    SELECT recording_id, site, outcome, duration_ms, try_cast(start_local AS TIMESTAMP) AS starts_at
+    FROM recordings WHERE outcome <> 'moved' AND duration_ms > 0
+), covered AS (
+    SELECT recording_id, chunk_end_ms - effort_ms AS from_ms, chunk_end_ms AS to_ms,
+        CASE status WHEN 'failed' THEN 'failed' WHEN 'unusable' THEN 'unusable' ELSE 'analysed' END AS what
+    FROM effort WHERE effort_ms > 0
+), rest AS (
+    SELECT recording_id, coalesce(sum(to_ms - from_ms), 0)::BIGINT AS from_ms, any_value(duration_ms) AS to_ms,
+        CASE any_value(outcome) WHEN 'quarantined' THEN 'unusable' WHEN 'failed' THEN 'failed' ELSE 'waiting' END AS what
+    FROM known LEFT JOIN covered USING (recording_id) GROUP BY recording_id
+), part AS (
+    SELECT site, starts_at, what, from_ms, to_ms, recording_id,
+        starts_at + to_milliseconds(from_ms) AS begins, starts_at + to_milliseconds(to_ms) AS ends
+    FROM (FROM covered UNION ALL BY NAME FROM rest WHERE from_ms < to_ms) JOIN known USING (recording_id)
+), piece AS (
+    SELECT *, unnest(generate_series(date_trunc('hour', begins), ends, INTERVAL 1 HOUR)) AS hour_starts
+    FROM part WHERE starts_at IS NOT NULL
+), share AS (
+    SELECT site, hour_starts, what, recording_id,
+        date_diff('millisecond', greatest(begins, hour_starts), least(ends, hour_starts + INTERVAL 1 HOUR)) AS ms
+    FROM piece WHERE hour_starts < ends
+    UNION ALL SELECT site, NULL, what, recording_id, to_ms - from_ms FROM part WHERE starts_at IS NULL
+)
+SELECT site, hour_starts::DATE AS day, hour(hour_starts) AS hour, count(DISTINCT recording_id) AS recordings,
+    sum(ms)::BIGINT AS recorded_ms,
+    coalesce(sum(ms) FILTER (what <> 'unusable'), 0)::BIGINT AS usable_ms,
+    coalesce(sum(ms) FILTER (what = 'analysed'), 0)::BIGINT AS analysed_ms,
+    coalesce(sum(ms) FILTER (what = 'failed'), 0)::BIGINT AS failed_ms,
+    coalesce(sum(ms) FILTER (what = 'waiting'), 0)::BIGINT AS waiting_ms,
+    coalesce(sum(ms) FILTER (what = 'unusable'), 0)::BIGINT AS unusable_ms
+FROM share GROUP BY site, hour_starts ORDER BY site NULLS LAST, hour_starts NULLS LAST
+"""
+
+
+def effort_views() -> str:
+    """SQL that makes `site_hours`, over `recordings` and `effort`: for each site and hour of the recorder's clock, what became
+    of the time that was recorded then.
+
+    `recorded_ms` = `usable_ms` + `unusable_ms` (quarantined sound), `usable_ms` = `analysed_ms` + `failed_ms` + `waiting_ms` (not
+    analysed yet). Day and hour are NULL where the time is unknown. Recordings of unknown length are in none.
+    """
+    return _SITE_HOURS
+
+
 def activity_views(detections: str = "detections") -> str:
     """SQL that makes the views of activity and effort by site, over `recordings`, `effort` and the table `detections`.
 
@@ -131,7 +178,7 @@ def activity_views(detections: str = "detections") -> str:
     belongs to an earlier chunk.
     """
     found = _DETECTION_HOURS.format(detections=detections)
-    return ";".join((_EFFORT_HOURS, found, _SITE_HOUR_ACTIVITY, _EFFORT_BY_SITE))
+    return ";".join((_EFFORT_HOURS, found, _SITE_HOUR_ACTIVITY, _EFFORT_BY_SITE, _SITE_HOURS))
 
 
 def parquet_source(path: Path) -> str:

@@ -11,17 +11,17 @@ import pytest
 from badc_assets.definitions import build_definitions
 from badc_assets_tests.datasets import make_dataset
 from badc_assets_tests.defs.running import PER_RECORDING, run_assets
-
-DATASET_WIDE = ("detection_aggregates", "dataset_report")
+from badc_assets_tests.sounds import noise, write_sound
 
 
 @pytest.fixture
-def dataset(tmp_path, instance):
-    made = make_dataset(tmp_path, 2)
-    assert run_assets(made.project, instance, ["recording_catalog"]).success
-    assert run_assets(made.project, instance, PER_RECORDING, made.recording_ids).success
-    assert run_assets(made.project, instance, DATASET_WIDE).success
-    return made
+def dataset(finished):
+    return finished
+
+
+@pytest.fixture
+def instance(finished_instance):
+    return finished_instance
 
 
 def check(dataset, instance, asset: str, name: str, recordings=()) -> dg.AssetCheckEvaluation:
@@ -128,6 +128,47 @@ def test_aggregates_match_parts(dataset, instance):
     assert not check(dataset, instance, "detection_aggregates", "aggregates_match_parts").passed
 
 
+def test_sound_is_usable(dataset, instance):
+    assert check(dataset, instance, "chunk_status", "sound_is_usable", dataset.recording_ids).passed
+    mute, faint, _ = dataset.recording_ids
+    write_sound(dataset.layout.source(f"audio/{mute}.wav"), noise(5, level=0))
+    write_sound(dataset.layout.source(f"audio/{faint}.wav"), noise(5, level=0.00006))
+    run_assets(dataset.project, instance, ["recording_catalog"])
+    run_assets(dataset.project, instance, ["recordings", "chunk_manifest", "chunk_status"], dataset.recording_ids)
+    evaluation = check(dataset, instance, "chunk_status", "sound_is_usable", dataset.recording_ids)
+    assert (evaluation.passed, evaluation.description) == (False, "1 ok, 1 flagged, 1 quarantined")
+    assert f"**{mute}**: no_sound" in str(evaluation.metadata["list of quarantined"].value)
+    assert f"**{faint}**: low_level" in str(evaluation.metadata["list of flagged"].value)
+    standing = check(dataset, instance, "detection_aggregates", "recordings_are_usable")
+    assert standing.description == evaluation.description
+    assert mute in str(standing.metadata["list of quarantined"].value)
+
+
+def test_recordings_are_usable_passes_on_good_ones(dataset, instance):
+    assert check(dataset, instance, "detection_aggregates", "recordings_are_usable").passed
+
+
+def test_effort_adds_up(dataset, instance):
+    assert check(dataset, instance, "detection_aggregates", "effort_adds_up").passed
+    table = dataset.layout.aggregate_table("recordings")
+    pq.write_table(pq.ParquetFile(table).read().slice(1), table)
+    evaluation = check(dataset, instance, "detection_aggregates", "effort_adds_up")
+    assert not evaluation.passed
+    assert "SITE-1" in str(evaluation.metadata["differences"].value)
+
+
+def test_no_overlapping_recordings(dataset, instance):
+    assert check(dataset, instance, "detection_aggregates", "no_overlapping_recordings").passed
+    first = dataset.recording_ids[0]
+    other = f"{first[:-2]}02"  # two seconds later
+    write_sound(dataset.layout.source(f"audio/{other}.wav"), noise(5, seed=7))
+    run_assets(dataset.project, instance, ["recording_catalog"])
+    run_assets(dataset.project, instance, ["recordings"], [other])
+    evaluation = check(dataset, instance, "detection_aggregates", "no_overlapping_recordings")
+    assert not evaluation.passed
+    assert "begins 3 s before" in str(evaluation.metadata["list"].value)
+
+
 def test_failed_recordings(dataset, instance):
     assert check(dataset, instance, "detection_aggregates", "failed_recordings").passed
     bad = dataset.recording_ids[1]
@@ -139,10 +180,11 @@ def test_failed_recordings(dataset, instance):
     assert bad in str(evaluation.metadata["list"].value)
 
 
-def test_a_red_range_checks_what_it_finished(tmp_path, instance):
+def test_a_red_range_checks_what_it_finished(tmp_path):
     dataset = make_dataset(tmp_path, 3, bad=(1,))
-    run_assets(dataset.project, instance, ["recording_catalog"])
-    result = run_assets(dataset.project, instance, PER_RECORDING, dataset.recording_ids)
+    with dg.instance_for_test() as instance:
+        run_assets(dataset.project, instance, ["recording_catalog"])
+        result = run_assets(dataset.project, instance, PER_RECORDING, dataset.recording_ids)
     assert not result.success
     names = {e.check_name for e in result.get_asset_check_evaluations() if e.asset_key == dg.AssetKey("detections")}
     assert names == {"chunks_accounted_for", "detections_inside_chunks", "confidence_in_range"}

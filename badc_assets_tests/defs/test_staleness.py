@@ -11,7 +11,6 @@ from dagster._core.loader import LoadingContextForTest
 
 from badc_assets.definitions import build_definitions
 from badc_assets.project import Project
-from badc_assets_tests.datasets import make_dataset
 from badc_assets_tests.defs.running import PER_RECORDING, run_assets
 from badc_assets_tests.sounds import noise, write_sound
 
@@ -31,13 +30,8 @@ def stale(project: Project, instance: dg.DagsterInstance, recordings) -> set[tup
 
 
 @pytest.fixture
-def finished(tmp_path, instance):
-    """Three recordings, all of them through the graph."""
-    dataset = make_dataset(tmp_path, 3)
-    assert run_assets(dataset.project, instance, ["recording_catalog"]).success
-    assert run_assets(dataset.project, instance, EVERYTHING, dataset.recording_ids).success
-    assert run_assets(dataset.project, instance, ["detection_aggregates", "dataset_report"]).success
-    return dataset
+def instance(finished_instance):
+    return finished_instance
 
 
 def changed(project: Project, **tables) -> Project:

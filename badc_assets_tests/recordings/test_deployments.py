@@ -47,6 +47,8 @@ def test_rows_for_one_recorder_or_side():
         (f"{HEADER}A,,,,2023-05-02,2023-05-01,\n", "is before start"),
         (f"{HEADER}A,,,,,,nan\n", "'nan' is no number"),
         (f"{HEADER}A,,,,,,1e12\n", "ten years"),
+        ("site,sample_rate_hz\nA,44.1\n", "column sample_rate_hz: '44.1' is no whole number"),
+        ("site,sample_rate_hz\nA,-1\n", "column sample_rate_hz: '-1' is no whole number"),
         (f"{HEADER},1,2,,,,\n", "column site: is empty"),
         ("lat,lon\n1,2\n", "no column 'site'"),
         ("site,zone,strat\nA,,\n", "unknown column 'strat', did you mean 'start'"),

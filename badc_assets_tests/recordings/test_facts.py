@@ -139,6 +139,16 @@ class TestFactsFile:
         assert read_facts(layout, "a") is None
 
 
+def test_a_sample_rate_that_the_deployment_does_not_have(layout: Layout, tmp_path: Path):
+    add_sound(layout, "GNWT-114_20230509_094500.wav")
+    for stated, expected in ((RATE_HZ, {}), ("", {}), (48_000, {"wrong_sample_rate": "warning"})):
+        table = tmp_path / "deployments.csv"
+        table.write_text(f"site,sample_rate_hz\nGNWT-114,{stated}\n")
+        facts = facts_of(layout, "GNWT-114_20230509_094500", RecordingSettings(deployments=table))
+        assert codes(facts) == expected
+    assert facts.reason == f"wrong_sample_rate: has {RATE_HZ} Hz, its deployment was set to 48000 Hz"
+
+
 def test_settings_refuse_what_they_do_not_know():
     with pytest.raises(ValidationError):
         RecordingSettings.model_validate({"truncated": "ignore"})

@@ -9,7 +9,8 @@ The method, one module each:
 4. `parts`: cells that touch, measured by how much they exceed the threshold in all (Bullmore et al. 1999).
 5. `groups`: parts that hearing would take for one sound: notes, pulses, overtones (Bregman 1990). Pauses longer than
    `join_gap_ms` split.
-6. `events`: what counts, and how sure it is: **confidence is the chance that weather would not have made it** (there is the model).
+6. `events`: what counts, and how sure it is: **confidence is the chance that weather would not have made it**. The model
+   stands there.
 
 It needs no training and no weights, runs through a recording of any length in constant memory, and gives the same
 events however the samples are cut into blocks: everything happens in pieces that are counted from the start of the recording.

@@ -14,9 +14,11 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from badc_assets.errors import BadcError, printable
+from badc_assets.files import scratch_prefix
 
 TAIL_CHARACTERS = 500
 PATIENCE_S = 5.0
@@ -38,6 +40,8 @@ class WorkerProcess:
 
     def __init__(self, python: Path, script: Path, environment: Mapping[str, str], folder: Path) -> None:
         """Start it in `folder`. Raises BadcError when the interpreter cannot be started."""
+        # Ours, so that what it leaves is removed even where it is killed; by the next run where we are.
+        self._scratch = TemporaryDirectory(prefix=scratch_prefix(), ignore_cleanup_errors=True)
         try:
             # -I: neither our own folder, which holds files with common names, nor the user's packages are on its path.
             self._process = subprocess.Popen(
@@ -46,9 +50,10 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=folder,
-                env=dict(environment),
+                env={**environment, "TMPDIR": self._scratch.name},
             )
         except OSError as error:
+            self._scratch.cleanup()
             problem = f"cannot be started ({error.strerror or error})"
             raise BadcError(python, problem, "correct detectors.hawkears.python") from error
         self._end = _End()
@@ -89,6 +94,7 @@ class WorkerProcess:
             self._process.kill()
             self._process.wait()
         self._process.stdout.close()
+        self._scratch.cleanup()
 
     def _last_words(self) -> str:
         self.stop()

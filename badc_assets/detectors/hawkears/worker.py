@@ -33,7 +33,7 @@ TRIAL_S, TRIAL_RATE_HZ = 4, 32_000
 def main() -> None:
     """Serve until standard input closes."""
     questions, answers = _take_over_pipes()
-    folder = Path(tempfile.mkdtemp(prefix="badc-hawkears-"))
+    folder = Path(tempfile.mkdtemp())
     waiting: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read, args=(questions, waiting, folder), daemon=True).start()
     session: Session | None = None

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from badc_assets.audio.probe import probe
-from badc_assets.detectors.protocol import Clip
+from badc_assets.detectors.hawkears.settings import HawkEarsSettings
+from badc_assets.detectors.protocol import Clip, Label
 from badc_assets_tests.sounds import write_sound
 
 FAKE = Path(__file__).with_name("stand_in")
@@ -73,3 +74,16 @@ def recording(folder: Path, name: str, seconds: float = 6, *loud: tuple[float, f
     """A clip that holds a loud second, unless it is said which parts are loud."""
     path = write_sound(folder / f"{name}.wav", sound(seconds, *(loud or ((1.0, 2.0),))), rate_hz=RATE_HZ)
     return clip_of(path)
+
+
+OVEN, WTSP = Label("OVEN", "Ovenbird"), Label("WTSP", "White-throated Sparrow")
+
+
+def settings_of(python: Path, root: Path, **values) -> HawkEarsSettings:
+    """Settings that name the stand-in."""
+    return HawkEarsSettings.model_validate({"python": python, "root": root, **values})
+
+
+def spans(events, label: Label = OVEN) -> list[tuple[int, int]]:
+    """The times of the events with this label."""
+    return [(event.start_ms, event.end_ms) for event in events if event.label == label]

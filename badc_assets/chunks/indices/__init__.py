@@ -1,0 +1,1 @@
+"""Acoustic indices per chunk: numbers that describe a soundscape as a whole."""
