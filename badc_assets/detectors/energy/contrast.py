@@ -30,8 +30,8 @@ from badc_assets.detectors.protocol import Float32
 BLOCK_CELLS = 4
 """Swell is worked out for so many cells at once; pieces hold a whole number of such blocks."""
 
-MARGIN_CELLS = 44
-"""How far a cell looks to either side in time."""
+_MARGIN_BLOCKS = 4
+"""How far beyond a piece the cells are looked at; levels in blocks are looked at further."""
 
 _SWELL_BLOCKS = 10
 _SWELL_RANK = 4
@@ -119,18 +119,14 @@ class ContrastFinder:
         assert self._current is not None
         first_cell, current = self._current
         before = self._before
-        cells, top = len(current.excess_db), 0
-        parts = [current]
-        if before is not None:
-            parts.insert(0, _cut(before, slice(-MARGIN_CELLS, None)))
-            top = len(parts[0].excess_db)
-        if after is not None:
-            parts.append(_cut(after, slice(None, MARGIN_CELLS)))
-        weak = np.concatenate([part.weak_db for part in parts]) + self._clutter(before, current, after)
-        excess = np.concatenate([part.excess_db for part in parts])
-        excess -= self._swell(np.concatenate([part.medians_db for part in parts]), len(excess))
+        lead = 0 if before is None else _MARGIN_BLOCKS
+        near = [rows for rows in (_last(before, lead), current, _first(after, _MARGIN_BLOCKS)) if rows is not None]
+        swell = self._swell(before, current, after)
+        weak = np.concatenate([rows.weak_db for rows in near]) + self._clutter(before, current, after)
+        excess = np.concatenate([rows.excess_db for rows in near])
+        excess -= swell[: len(excess)]
         is_active = self._active(excess, weak)
-        inner = slice(top, top + cells)
+        inner = slice(lead * BLOCK_CELLS, lead * BLOCK_CELLS + len(current.excess_db))
         return Contrast(first_cell, excess[inner], weak[inner], is_active[inner])
 
     def _clutter(self, before: _Rows | None, current: _Rows, after: _Rows | None) -> Float32:
@@ -138,16 +134,27 @@ class ContrastFinder:
         means = np.concatenate([rows.means_db for rows in (before, current, after) if rows is not None])
         from scipy.ndimage import median_filter
 
-        level = median_filter(np.median(means, axis=0), 2 * _CLUTTER_BANDS + 1, mode="constant")
+        middle = len(means) // 2
+        typical = np.partition(np.ascontiguousarray(means.T), middle, axis=1)[:, middle]
+        level = median_filter(typical, 2 * _CLUTTER_BANDS + 1, mode="constant")
         return np.clip(level, 0, np.float32(_CLUTTER_DB))
 
-    def _swell(self, medians_db: Float32, cells: int) -> Float32:
-        """The level that most of the bands around hold for most of two seconds, shape (cells, bands)."""
-        padded = np.pad(medians_db, ((_SWELL_BLOCKS, _SWELL_BLOCKS), (0, 0)), mode="edge")
+    def _swell(self, before: _Rows | None, current: _Rows, after: _Rows | None) -> Float32:
+        """The level that most of the bands around hold for most of two seconds, from the margin before the piece on.
+
+        Shape (cells, bands); there may be some cells more at the end.
+        """
+        reach = _MARGIN_BLOCKS + _SWELL_BLOCKS
+        near = [rows.medians_db for rows in (_last(before, reach), current, _first(after, reach)) if rows is not None]
+        medians = np.concatenate(near)
+        # Where the recording begins or ends, its first or last block goes on.
+        ahead = _SWELL_BLOCKS if before is None else 0
+        behind = max(0, _SWELL_BLOCKS + _MARGIN_BLOCKS - (0 if after is None else len(after.medians_db)))
+        padded = np.pad(medians, ((ahead, behind), (0, 0)), mode="edge")
         windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _SWELL_BLOCKS + 1, axis=0)
         swell = np.maximum(np.partition(windows, _SWELL_RANK, axis=2)[:, :, _SWELL_RANK], 0)
         wide = swell[:, self._left] * (1 - self._share) + swell[:, self._right] * self._share
-        return np.repeat(wide, BLOCK_CELLS, axis=0)[:cells]
+        return np.repeat(wide, BLOCK_CELLS, axis=0)
 
     def _active(self, excess_db: Float32, weak_db: Float32) -> NDArray[np.bool_]:
         from scipy.ndimage import maximum_filter1d
@@ -166,8 +173,14 @@ class ContrastFinder:
         return is_active
 
 
-def _cut(rows: _Rows, part: slice) -> _Rows:
-    """Some cells at the end or the beginning; a whole number of blocks."""
-    start, stop = (None if edge is None else edge // BLOCK_CELLS for edge in (part.start, part.stop))
-    blocks = slice(start, stop)
-    return _Rows(rows.excess_db[part], rows.weak_db[part], rows.means_db[blocks], rows.medians_db[blocks])
+def _last(rows: _Rows | None, blocks: int) -> _Rows | None:
+    """The last blocks of a piece that is followed by another, and so is whole."""
+    return None if rows is None else _part(rows, slice(-blocks * BLOCK_CELLS, None), slice(-blocks, None))
+
+
+def _first(rows: _Rows | None, blocks: int) -> _Rows | None:
+    return None if rows is None else _part(rows, slice(blocks * BLOCK_CELLS), slice(blocks))
+
+
+def _part(rows: _Rows, cells: slice, blocks: slice) -> _Rows:
+    return _Rows(rows.excess_db[cells], rows.weak_db[cells], rows.means_db[blocks], rows.medians_db[blocks])

@@ -125,7 +125,7 @@ class FloorTracker:
 
     def _floor(self) -> Floor:
         silent = self._counts[:, 0]
-        cumulated = np.cumsum(self._counts, axis=1)
+        cumulated = np.cumsum(self._counts, axis=1, dtype=np.int32)
         total = cumulated[:, -1]
         is_noise = total - silent >= self._HEARD * total
         levels = _Levels(cumulated - np.where(is_noise, silent, 0)[:, None], self._lowest_db)
@@ -139,15 +139,23 @@ class FloorTracker:
 
     def _chorus(self, level_db: NDArray[np.float64], spread_db: NDArray[np.float64]) -> NDArray[np.float64]:
         """By how much the floor of each band is to be moved up for what goes on all the time, in dB."""
-        peaks = _Levels(np.cumsum(self._peaks, axis=1), self._lowest_db)
-        if peaks.total[0] < self._least_blocks:
+        total = self._peaks[0].sum()
+        if total < self._least_blocks:
             return np.zeros(len(level_db))
         edge_db = level_db + np.clip(_CLIP_SPREADS * spread_db + 3, *_BUSY_DB)
-        share = 1 - peaks.count_to(edge_db) / peaks.total
+        is_loud = np.arange(self._bins) > _bin_of(edge_db, self._lowest_db, self._bins)[:, None]
+        share = (self._peaks * is_loud).sum(axis=1) / total
         busy = np.clip((share - _BUSY_SHARE[0]) / (_BUSY_SHARE[1] - _BUSY_SHARE[0]), 0, 1)
         if not busy.any():
             return busy
+        peaks = _Levels(np.cumsum(self._peaks, axis=1, dtype=np.int32), self._lowest_db)
         return busy * np.maximum(peaks.quantile(_BUSY_PEAK * peaks.total) - level_db, 0)
+
+
+def _bin_of(level_db: NDArray[np.float64], lowest_db: float, bins: int) -> NDArray[np.intp]:
+    """The bin of each level: bin i holds the levels up to and with `lowest_db + i * _STEP_DB`."""
+    index = np.ceil((level_db - lowest_db) / _STEP_DB).astype(np.intp)
+    return np.minimum(np.maximum(index, 0), bins - 1)
 
 
 class _Levels:
@@ -159,21 +167,20 @@ class _Levels:
         self._rows = np.arange(len(cumulated))
         self._bins = cumulated.shape[1]
         # One search goes through all bands: each is moved up beyond the one before it, and begins with a zero.
-        self._above = self._rows * (int(self.total.max()) + 1)
-        self._stairs = np.zeros((len(cumulated), self._bins + 1), dtype=np.int64)
+        self._above = (self._rows * (int(self.total.max()) + 1)).astype(np.int32)
+        self._stairs = np.zeros((len(cumulated), self._bins + 1), dtype=np.int32)
         self._stairs[:, 1:] = cumulated
         self._stairs += self._above[:, None]
         self._stairs = self._stairs.ravel()
 
-    def count_to(self, edge_db: NDArray[np.float64]) -> NDArray[np.int64]:
+    def count_to(self, edge_db: NDArray[np.float64]) -> NDArray[np.int32]:
         """How many levels of each band lie at or below `edge_db`."""
-        index = np.ceil((edge_db - self._lowest_db) / _STEP_DB).astype(np.intp)
-        index = np.minimum(np.maximum(index, 0), self._bins - 1)
+        index = _bin_of(edge_db, self._lowest_db, self._bins)
         return self._stairs[self._rows * (self._bins + 1) + index + 1] - self._above
 
     def quantile(self, wanted: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """The level below which `wanted` levels of each band lie, interpolated within a bin."""
-        found = np.searchsorted(self._stairs, np.ceil(wanted).astype(np.int64) + self._above)
+        found = np.searchsorted(self._stairs, np.ceil(wanted).astype(np.int32) + self._above)
         # Nothing wanted is found at the zero that a band begins with.
         found = np.maximum(found, self._rows * (self._bins + 1) + 1)
         before, reached = self._stairs[found - 1] - self._above, self._stairs[found] - self._above

@@ -19,7 +19,7 @@ SILENT_DB = -150.0
 """Level given to a band without any power; far below what a recorder's converter can hold."""
 
 _LARGEST_SAMPLE = 1000.0
-_CELLS_AT_ONCE = 43
+_CELLS_AT_ONCE = 86
 
 
 @dataclass(frozen=True)
@@ -177,8 +177,10 @@ class BandSpectrum:
 
 def _blurred(power: Float32) -> Float32:
     """Each band with half of its power left in it and a quarter given to either side: noise becomes steadier."""
-    padded = np.pad(power, ((0, 0), (1, 1)), mode="edge")
-    blurred = padded[:, :-2] + padded[:, 2:]
-    blurred += 2 * padded[:, 1:-1]
+    blurred = power * 2
+    blurred[:, 1:] += power[:, :-1]
+    blurred[:, :-1] += power[:, 1:]
+    blurred[:, 0] += power[:, 0]
+    blurred[:, -1] += power[:, -1]
     blurred /= 4
     return blurred
