@@ -37,9 +37,12 @@ _CLIPPINGS = 2
 _CLIP_SPREADS = 3.0
 _CLIP_DB = 4.0
 _LEAST_SPREAD_DB = 0.5
+
+# A moment is loud from 7 to 10 dB above the median, depending on the spread. A band begins to be a chorus when three quarters
+# of its half-seconds have one, and wholly is one at 95 %; the floor then is at the 60 % quantile of their peaks.
 _BUSY_DB = 7.0, 10.0
-_BUSY_PEAK = 0.6
 _BUSY_SHARE = 0.75, 0.95
+_BUSY_PEAK = 0.6
 
 
 @dataclass(frozen=True)

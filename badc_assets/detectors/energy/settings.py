@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Preset = Literal["general", "owls", "songbirds", "frogs", "bats"]
 
-PRESETS: Mapping[Preset, Mapping[str, float | bool]] = {
+PRESETS: Mapping[str, Mapping[str, float | bool]] = {
     "general": {},
     "owls": {"low_hz": 100, "high_hz": 2_500, "window_ms": 46.4, "min_band_hz": 43, "join_gap_ms": 400},
     "songbirds": {"low_hz": 900, "high_hz": 12_000},
@@ -76,9 +76,8 @@ class EnergySettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _start_from_preset(cls, values: Any) -> Any:
-        if not isinstance(values, Mapping):
-            return values
-        return {**PRESETS.get(values.get("preset", "general"), {}), **values}
+        preset = values.get("preset") if isinstance(values, Mapping) else None
+        return {**PRESETS[preset], **values} if isinstance(preset, str) and preset in PRESETS else values
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
