@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.energy import energy
 from benchmarks.gpu import gpu
 from benchmarks.inference import inference
 from benchmarks.measure import cost_of
@@ -140,7 +141,18 @@ def dagsters_share(bench: Bench) -> None:
 
 PARTS = {
     part.__name__: part
-    for part in (imports, cataloguing, chunking, detecting, indices, memory, dagsters_share, inference, gpu)
+    for part in (
+        imports,
+        cataloguing,
+        chunking,
+        detecting,
+        energy,
+        indices,
+        memory,
+        dagsters_share,
+        inference,
+        gpu,
+    )
 }
 
 

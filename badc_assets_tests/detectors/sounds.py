@@ -39,3 +39,10 @@ def events_in(
     for block in np.split(samples, sorted(cuts)):
         events += session.feed(block)
     return [*events, *session.close()]
+
+
+def other_value(value: float | bool | str) -> float | bool | str:
+    """Another valid value for a setting of the energy detector that has this one."""
+    if isinstance(value, bool):
+        return not value
+    return "frogs" if isinstance(value, str) else value * 1.01 or 1.0

@@ -16,6 +16,7 @@ from badc_assets_tests.detector_contract import (
     WindowDetectorContract,
 )
 from badc_assets_tests.detectors.command.programs import program
+from badc_assets_tests.detectors.sounds import other_value
 
 
 class TestStub(WindowDetectorContract):
@@ -36,7 +37,7 @@ class TestEnergy(StreamDetectorContract):
 
     @pytest.fixture
     def changes(self, settings: EnergySettings) -> Mapping[str, object]:
-        return {name: value * 1.01 for name, value in settings.model_dump().items()}
+        return {name: other_value(value) for name, value in settings.model_dump().items()}
 
 
 LOUD = """

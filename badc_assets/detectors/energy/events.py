@@ -1,185 +1,100 @@
-"""Active cells to events: cells that touch belong together, across the borders of the pieces they come in.
+"""Groups to events: which groups count, what stands in the table about them, and how sure it is.
 
-A *run* is a stretch of active cells in one band. Two runs belong together when they lie in one band with at most
-`gap_cells` quiet cells between them, or in neighbouring bands without a gap. An event is everything that belongs
-together, as far as it does not grow longer than `longest_cells`: there it is cut.
+**Confidence** says how rarely weather makes a sound as strong. It is 1 - p, where p is the chance that an event that was made
+by wind, rain or running water alone is at least as strong as this one. Among events of call-free recordings confidences are
+therefore spread evenly over 0..1: to leave out nine of ten of them, keep what is above 0.9. It does not say that the
+sound is an animal: a passing car is as sure as a bird. Steady noise makes no events at all.
+
+The model behind p: strengths of such events fall off by a power law with exponent 1, so p = 60 / strength, and an event of
+strength 60 or less has confidence 0. `python -m benchmarks.run energy` measures exponent and evenness anew on generated
+gusts, squalls and rain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from badc_assets.detectors.protocol import Float32
+from badc_assets.detectors.energy.groups import Group
+from badc_assets.detectors.energy.settings import EnergySettings
+from badc_assets.detectors.energy.spectrum import BandGrid
+from badc_assets.detectors.protocol import Event, Label
 
-_EDGE_SHARE = 0.02
-"""Share of an event's energy that may lie below its box, and above it: keeps the skirts of loud sounds out."""
+WEATHER_STRENGTH = 60.0
+"""Weather alone rarely makes events stronger than this; half of them are less than twice as strong."""
 
-
-@dataclass(frozen=True)
-class Run:
-    """Active cells `start` to before `end` of a band.
-
-    `energy` sums their power relative to the floor; `best` is the highest level above it in dB, at `best_hz`.
-    """
-
-    start: int
-    end: int
-    band: int
-    energy: float
-    best: float
-    best_hz: float
-    is_strong: bool
+# What is strongest below 400 Hz and begins below 100 Hz is wind when its parts last for 2 s, or when it reaches beyond 450 Hz;
+# what begins below 200 Hz, when it reaches beyond 1 kHz. Owls, grouse and bitterns stay within an octave or two.
+_WIND_HZ = 100
+_WIND_DB = 6.0
+_WIND_PEAK_HZ = 400
+_WIND_MS = 2_000
+_WIND_SPANS_HZ = (100, 450), (200, 1_000)
 
 
-@dataclass(frozen=True)
-class Blob:
-    """An event in grid units: cells from `start` to before `end`, bands from `low_band` to `high_band` inclusive.
-
-    `mean_ratio` is the mean power of its active cells relative to the noise floor, `peak_hz` the frequency in the cell
-    that stands out most.
-    """
-
-    start: int
-    end: int
-    low_band: int
-    high_band: int
-    mean_ratio: float
-    peak_hz: float
+def confidence(strength: float) -> float:
+    """1 - the chance that an event made by weather is as strong as this or stronger."""
+    return 1 - WEATHER_STRENGTH / max(strength, WEATHER_STRENGTH)
 
 
-def find_runs(excess_db: Float32, weak_db: Float32, strong_db: Float32, mean_hz: Float32, first_cell: int) -> list[Run]:
-    """The runs of one piece, ordered by start.
+class EventMaker:
+    """Turns groups of one recording into events, and leaves out those that are not."""
 
-    `excess_db`, shape (cells, bands), is the level above the floor; `weak_db` and `strong_db`, shape (bands,), are the
-    thresholds: cells at or above the weak one are active, and a run with a cell at or above the strong one is strong.
-    """
-    cells = len(excess_db)
-    # A quiet column after each band ends every run within its own row.
-    excess = np.full((excess_db.shape[1], cells + 1), -np.inf, dtype=np.float32)
-    excess[:, :-1] = excess_db.T
-    is_active = excess >= weak_db[:, None]
-    changes = np.flatnonzero(np.diff(is_active.ravel().astype(np.int8), prepend=0))
-    if not len(changes):
-        return []
-    starts, ends = changes[::2], changes[1::2]
-    bands, offsets = np.divmod(starts, cells + 1)
-    energies = np.add.reduceat(10 ** (excess.ravel().astype(np.float64) / 10), changes)[::2]
-    bests = np.maximum.reduceat(excess.ravel(), changes)[::2]
-    order = np.lexsort((bands, offsets))
-    frequencies = _frequency_of_best(excess.ravel(), mean_hz, starts, ends, bests)
-    columns = (
-        first_cell + offsets, first_cell + offsets + ends - starts, bands, energies,
-        bests.astype(np.float64), frequencies, bests >= strong_db[bands],
-    )  # fmt: skip
-    return [Run(*values) for values in zip(*(column[order].tolist() for column in columns), strict=True)]
+    def __init__(self, settings: EnergySettings, grid: BandGrid, label: Label) -> None:
+        self._settings = settings
+        self._cell_ms = grid.cell_ms
+        self._label = label
+        self._edges_hz = grid.edges_hz()
+        self._centres_hz: NDArray[np.float64] = (self._edges_hz[1:] + self._edges_hz[:-1]) / 2
 
+    def event(self, group: Group, duration_ms: float) -> Event | None:
+        """The event that a group is in a recording that lasts for `duration_ms` so far; None if it does not count."""
+        settings = self._settings
+        if group.strength < settings.min_strength or (group.is_stray and not settings.single_clicks):
+            return None
+        event = self._described(group, duration_ms)
+        low_hz, high_hz = event.low_hz or 0.0, event.high_hz or 0.0
+        # Wind is never steady at the lowest frequencies: there an event must stand out more.
+        least_db = settings.threshold_db + (_WIND_DB if low_hz < _WIND_HZ else 0.0)
+        is_wanted = (
+            group.loudest.best >= least_db
+            and not self._is_wind(group, event)
+            and (group.end - group.start) * self._cell_ms >= settings.min_duration_ms
+            and high_hz - low_hz >= settings.min_bandwidth_hz
+        )
+        return event if is_wanted else None
 
-def _frequency_of_best(
-    excess: Float32, mean_hz: Float32, starts: NDArray[np.intp], ends: NDArray[np.intp], bests: Float32
-) -> NDArray[np.float64]:
-    """Mean frequency in the highest cell of each run, the first one of equals."""
-    width = len(mean_hz) + 1
-    lengths = ends - starts
-    owner = np.repeat(np.arange(len(starts)), lengths)
-    position = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths) + np.repeat(starts, lengths)
-    is_best = excess[position] == bests[owner]
-    runs, first = np.unique(owner[is_best], return_index=True)
-    band, cell = np.divmod(position[is_best][first], width)
-    frequencies = np.zeros(len(starts))
-    frequencies[runs] = mean_hz[cell, band]
-    return frequencies
-
-
-class _Open:
-    """An event that may still grow."""
-
-    __slots__ = ("bands", "best", "best_hz", "cells", "end", "energy", "is_strong", "start")
-
-    def __init__(self, run: Run) -> None:
-        self.start = run.start
-        self.end = run.end
-        self.cells = run.end - run.start
-        self.energy = run.energy
-        self.best = run.best
-        self.best_hz = run.best_hz
-        self.is_strong = run.is_strong
-        self.bands = {run.band: run.energy}
-
-    def absorb(self, other: _Open) -> None:
-        self.start = min(self.start, other.start)
-        self.end = max(self.end, other.end)
-        self.cells += other.cells
-        self.energy += other.energy
-        if other.best > self.best:
-            self.best, self.best_hz = other.best, other.best_hz
-        self.is_strong = self.is_strong or other.is_strong
-        for band, energy in other.bands.items():
-            self.bands[band] = self.bands.get(band, 0.0) + energy
-
-    def blob(self) -> Blob:
-        bands = sorted(self.bands)
-        shares = np.cumsum([self.bands[band] for band in bands]) / self.energy
-        low = int(np.searchsorted(shares, _EDGE_SHARE, side="right"))
-        high = int(np.searchsorted(shares, 1 - _EDGE_SHARE))
-        last = len(bands) - 1
-        return Blob(
-            self.start, self.end, bands[min(low, last)], bands[min(high, last)], self.energy / self.cells, self.best_hz
+    def _described(self, group: Group, duration_ms: float) -> Event:
+        parts, loudest = group.parts, group.loudest
+        # A cell looks at two windows and stands for the stretch between their middles.
+        start_ms = (group.start + 0.5) * self._cell_ms if group.start else 0.0
+        end_ms = min((group.end + 0.5) * self._cell_ms, duration_ms)
+        mean_ratio = sum(part.energy for part in parts) / sum(part.cells for part in parts)
+        peak_hz = np.interp(loudest.best_band, np.arange(len(self._centres_hz)), self._centres_hz)
+        return Event(
+            start_ms=math.floor(start_ms),
+            end_ms=math.ceil(end_ms),
+            label=self._label,
+            confidence=round(confidence(group.strength), 4),
+            low_hz=round(float(self._edges_hz[min(part.low_band for part in parts)]), 1),
+            high_hz=round(float(self._edges_hz[max(part.high_band for part in parts) + 1]), 1),
+            peak_hz=round(float(peak_hz), 1),
+            snr_db=round(10 * math.log10(max(mean_ratio - 1, 1e-3)), 2),
         )
 
+    def _is_wind(self, group: Group, event: Event) -> bool:
+        """Whether it rests on the lowest frequencies, and goes on without a pause or reaches far above them.
 
-class EventBuilder:
-    """Joins runs to events, piece by piece, and gives out the events that cannot grow any more.
-
-    In each band it is enough to know the run that ended last and its event: an earlier run of that band which is near
-    enough to join is near enough to the last one too, so both are in one event already.
-    """
-
-    def __init__(self, bands: int, *, gap_cells: int, longest_cells: int) -> None:
-        self._gap = gap_cells
-        self._longest = longest_cells
-        self._last: list[tuple[int, _Open] | None] = [None] * bands
-        self._open: list[_Open] = []
-
-    def add(self, runs: Sequence[Run], end_cell: int) -> list[Blob]:
-        """Take the runs of the next piece, which ends before `end_cell`; returns the strong events now complete."""
-        for run in runs:
-            self._join(run)
-        ended = [event for event in self._open if event.end + self._gap < end_cell]
-        self._open = [event for event in self._open if event.end + self._gap >= end_cell]
-        return [event.blob() for event in ended if event.is_strong]
-
-    def close(self) -> list[Blob]:
-        """The recording has ended: returns what was still open."""
-        ended, self._open = self._open, []
-        return [event.blob() for event in ended if event.is_strong]
-
-    def _join(self, run: Run) -> None:
-        mine = _Open(run)
-        neighbours = self._touching(run)
-        for event in neighbours:
-            if max(event.end, mine.end) - min(event.start, mine.start) > self._longest:
-                continue
-            event.absorb(mine)
-            if mine in self._open:
-                self._replace(mine, event)
-            mine = event
-        if mine not in self._open:
-            self._open.append(mine)
-        self._last[run.band] = (run.end, mine)
-
-    def _touching(self, run: Run) -> list[_Open]:
-        """The open events that `run` belongs to, each once, its own band's first."""
-        found = []
-        for band, gap in ((run.band, self._gap), (run.band - 1, 0), (run.band + 1, 0)):
-            last = self._last[band] if 0 <= band < len(self._last) else None
-            if last is not None and run.start <= last[0] + gap and last[1] not in found:
-                found.append(last[1])
-        return found
-
-    def _replace(self, old: _Open, new: _Open) -> None:
-        self._open.remove(old)
-        self._last = [(last[0], new) if last is not None and last[1] is old else last for last in self._last]
+        So do gusts, steps and thunder. Lengths and reach are means over the parts, weighted with their strength: a drumming
+        grouse is as low, but it is made of thumps.
+        """
+        low_hz, peak_hz = event.low_hz or 0.0, event.peak_hz or 0.0
+        if peak_hz >= _WIND_PEAK_HZ:
+            return False
+        weights = np.array([part.strength for part in group.parts]) / group.strength
+        reach_hz = weights @ self._edges_hz[[part.high_band + 1 for part in group.parts]]
+        length_ms = weights @ np.array([part.end - part.start for part in group.parts]) * self._cell_ms
+        is_steady = low_hz < _WIND_HZ and length_ms > _WIND_MS
+        return bool(is_steady or any(low_hz < low and reach_hz > high for low, high in _WIND_SPANS_HZ))

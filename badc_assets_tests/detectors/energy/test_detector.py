@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from badc_assets.detectors.energy.detector import EnergyDetector, EnergySettings, confidence
+from badc_assets.detectors.energy.detector import EnergyDetector, EnergySettings
+from badc_assets.detectors.energy.events import confidence
 from badc_assets.detectors.protocol import Event, StreamDetector, StreamInfo
 from badc_assets.errors import BadcError
-from badc_assets_tests.detectors.sounds import add, events_in, noise, tone
+from badc_assets.samples.sounds import coloured_noise
+from badc_assets_tests.detectors.sounds import add, events_in, noise, other_value, tone
 
 RATE = 22_050
 
@@ -41,7 +43,7 @@ class TestDescription:
         base = EnergySettings()
         hashes = {EnergyDetector(base).info.settings_hash}
         for name, value in base.model_dump().items():
-            changed = EnergySettings.model_validate({**base.model_dump(), name: value * 1.01})
+            changed = EnergySettings.model_validate({**base.model_dump(), name: other_value(value)})
             hashes.add(EnergyDetector(changed).info.settings_hash)
         assert len(hashes) == 1 + len(EnergySettings.model_fields)
 
@@ -50,7 +52,9 @@ class TestDescription:
         [
             {"low_hz": 5000, "high_hz": 4000},
             {"extend_db": 12, "threshold_db": 10},
-            {"min_duration_ms": 20_000},
+            {"max_duration_ms": 5_000, "min_duration_ms": 6_000},
+            {"preset": "whales"},
+            {"preset": "bats", "high_hz": 5_000},
             {"window_ms": 0},
             {"threshold": 3},
         ],
@@ -102,7 +106,7 @@ class TestFinds:
                 sound = add(sound, tone(0.15, RATE, 3000), 2 + note * (0.15 + pause_s), RATE)
             return len(events_in(sound, RATE))
 
-        assert (series(0.08), series(0.4)) == (1, 4)
+        assert (series(0.08), series(0.2), series(0.5)) == (1, 1, 4)
 
     def test_sound_after_digital_silence(self) -> None:
         silence = np.zeros(40 * RATE, dtype=np.float32)
@@ -115,17 +119,81 @@ class TestFinds:
         assert _near(events, 45.0, 45.5, 2500)
         assert len(events) <= 2
 
-    def test_sound_that_repeats_for_ten_seconds_is_not_taken_for_background(self) -> None:
+    def test_a_long_song_stays_one_event_and_does_not_lift_the_floor(self) -> None:
+        """Twenty seconds of a voice that moves between 2.5 and 3.5 kHz, with a faint call in its range right after it."""
+        time_s = np.arange(20 * RATE) / RATE
+        song = 0.05 * np.sin(2 * np.pi * (3000 * time_s - 500 / (2 * np.pi * 3) * np.cos(2 * np.pi * 3 * time_s)))
+        sound = add(noise(60, RATE), song.astype(np.float32), 20, RATE)
+        sound = add(sound, tone(0.5, RATE, 3000, level_dbfs=-48), 41, RATE)
+        assert [(round(e.start_ms / 1000), round(e.end_ms / 1000, 1)) for e in events_in(sound, RATE)] == [
+            (20, 40.0), (41, 41.5),
+        ]  # fmt: skip
+
+    def test_sound_that_repeats_for_fourteen_seconds_is_not_taken_for_background(self) -> None:
         sound = noise(60, RATE)
         for number in range(20):
-            sound = add(sound, tone(0.25, RATE, 3000), 20 + number * 0.5, RATE)
+            sound = add(sound, tone(0.25, RATE, 3000), 20 + number * 0.7, RATE)
         assert len(events_in(sound, RATE)) == 20
+
+
+class TestPresets:
+    def test_values_given_go_before_the_preset(self) -> None:
+        settings = EnergySettings.model_validate({"preset": "owls", "high_hz": 3_000})
+        assert (settings.low_hz, settings.high_hz, settings.window_ms) == (100, 3_000, 46.4)
+        assert EnergySettings.model_validate(settings.model_dump()) == settings
+
+    @pytest.mark.parametrize("rate", [192_000, 250_000, 384_000])
+    def test_bats_at_high_sample_rates(self, rate: int) -> None:
+        """Eight pulses of 6 ms that fall from 60 to 30 kHz, 80 ms apart."""
+        time_s = np.arange(round(0.006 * rate)) / rate
+        pulse = np.hanning(len(time_s)) * np.sin(2 * np.pi * (60_000 * time_s - 2_500_000 * time_s**2))
+        sound = noise(4, rate)
+        for number in range(8):
+            sound = add(sound, (0.1 * pulse).astype(np.float32), 1 + 0.08 * number, rate)
+        events = events_in(sound, rate, EnergySettings.model_validate({"preset": "bats"}))
+        assert [round(event.start_ms / 10) for event in events] == [100 + 8 * number for number in range(8)]
+        assert all(3 <= event.end_ms - event.start_ms <= 12 for event in events)
+        assert all(28_000 < (event.low_hz or 0) < (event.high_hz or 0) < 63_000 for event in events)
+
+    def test_owls_are_low_and_songbirds_are_not(self) -> None:
+        sound = add(add(noise(20, RATE), tone(0.4, RATE, 400), 5, RATE), tone(0.4, RATE, 5000), 12, RATE)
+        found = {
+            preset: [
+                round((event.peak_hz or 0) / 100)
+                for event in events_in(sound, RATE, EnergySettings.model_validate({"preset": preset}))
+            ]
+            for preset in ("general", "owls", "songbirds", "frogs")
+        }
+        assert found == {"general": [4, 50], "owls": [4], "songbirds": [50], "frogs": [4, 50]}
 
 
 class TestLeaves:
     @pytest.mark.parametrize("level_dbfs", [-80, -50, -20])
     def test_steady_noise(self, level_dbfs: float) -> None:
         assert events_in(noise(120, RATE, level_dbfs=level_dbfs, seed=3), RATE) == []
+
+    @pytest.mark.parametrize("slope", [0.0, 1.0, 2.0])
+    def test_white_pink_and_brown_noise(self, slope: float) -> None:
+        """Two minutes each, of four seeds."""
+        for seed in range(4):
+            sound = 0.01 * coloured_noise(30 * RATE, RATE, slope, np.random.default_rng((seed, int(slope))))
+            assert events_in(sound.astype(np.float32), RATE) == []
+
+    @pytest.mark.parametrize("preset", ["owls", "songbirds", "frogs"])
+    def test_noise_with_a_preset(self, preset: str) -> None:
+        assert events_in(noise(60, RATE, seed=5), RATE, EnergySettings.model_validate({"preset": preset})) == []
+
+    def test_bat_noise(self) -> None:
+        assert events_in(noise(10, 192_000, seed=6), 192_000, EnergySettings.model_validate({"preset": "bats"})) == []
+
+    def test_crickets_that_never_pause(self) -> None:
+        sound = noise(60, RATE)
+        chirp = tone(0.2, RATE, 5000)
+        for number in range(148):
+            sound = add(sound, chirp, number * 0.4, RATE)
+        assert events_in(sound, RATE) == []
+        frogs = EnergySettings.model_validate({"preset": "frogs"})
+        assert sum(event.end_ms - event.start_ms for event in events_in(sound, RATE, frogs)) > 55_000
 
     def test_digital_silence(self) -> None:
         assert events_in(np.zeros(60 * RATE, dtype=np.float32), RATE) == []
@@ -224,12 +292,12 @@ class TestBlocks:
 
     def test_events_arrive_before_the_end(self) -> None:
         session = EnergyDetector(self.options).open(StreamInfo("r", self.rate, 0))
-        early = session.feed(self._sound()[: 10 * self.rate])
+        early = session.feed(self._sound()[: 19 * self.rate])
         assert {event.start_ms // 1000 for event in early} >= {0, 3}
 
 
-@given(st.floats(-200, 200), st.floats(-200, 200))
-def test_confidence_rises_with_the_ratio_and_stays_in_range(one_db: float, other_db: float) -> None:
-    low, high = (confidence(value, half_db=12, scale_db=3) for value in sorted((one_db, other_db)))
+@given(st.floats(0, 1e9), st.floats(0, 1e9))
+def test_confidence_rises_with_the_strength_and_stays_in_range(one: float, other: float) -> None:
+    low, high = (confidence(value) for value in sorted((one, other)))
     assert 0 <= low <= high <= 1
-    assert confidence(12, half_db=12, scale_db=3) == 0.5
+    assert (confidence(60), confidence(120), confidence(600)) == pytest.approx((0, 0.5, 0.9))

@@ -1,4 +1,4 @@
-"""The parts of the energy detector against slow, plain versions of the same."""
+"""Cells to parts: the streaming labelling against a slow, plain one."""
 
 from __future__ import annotations
 
@@ -9,195 +9,77 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from badc_assets.detectors.energy.events import Blob, EventBuilder, find_runs
-from badc_assets.detectors.energy.floor import FloorTracker, Piece
-from badc_assets.detectors.energy.spectrum import BandSpectrum, CellBuffer, band_grid
-from badc_assets_tests.detectors.sounds import noise, tone
+from badc_assets.detectors.energy.contrast import Contrast
+from badc_assets.detectors.energy.parts import Part, PartFinder
 
 BANDS = 5
-WEAK = np.full(BANDS, 5, dtype=np.float32)
-STRONG = np.full(BANDS, 10, dtype=np.float32)
+WEAK_DB = 5.0
 
 grids = st.lists(st.lists(st.booleans(), min_size=BANDS, max_size=BANDS), min_size=1, max_size=40)
 
 
-def _blobs(
-    excess_db: np.ndarray,
-    *,
-    gap: int = 0,
-    longest: int = 10_000,
-    cuts: Sequence[int] = (),
-    hz: np.ndarray | None = None,
-) -> list[Blob]:
-    builder = EventBuilder(BANDS, gap_cells=gap, longest_cells=longest)
-    frequencies = np.zeros_like(excess_db) if hz is None else hz
-    blobs, first = [], 0
-    for piece, piece_hz in zip(np.split(excess_db, sorted(cuts)), np.split(frequencies, sorted(cuts)), strict=True):
-        runs = find_runs(piece.astype(np.float32), WEAK, STRONG, piece_hz.astype(np.float32), first)
+def _parts(excess_db: np.ndarray, *, longest: int = 10_000, least: float = 0.0, cuts: Sequence[int] = ()) -> list[Part]:
+    finder = PartFinder(longest_cells=longest, least_strength=least)
+    parts, first = [], 0
+    for piece in np.split(excess_db.astype(np.float32), sorted(cuts)):
+        horizon = finder.horizon
+        found = finder.add(Contrast(first, piece, np.full_like(piece, WEAK_DB), piece >= WEAK_DB))
+        assert all(part.start >= horizon for part in found)
+        parts += found
         first += len(piece)
-        blobs += builder.add(runs, first)
-    return [*blobs, *builder.close()]
+    return [*parts, *finder.close()]
 
 
-def _flood_fill(mask: np.ndarray, gap: int) -> list[tuple[int, int]]:
-    """(start, end) of each set of active cells that hang together, cell by cell."""
+def _flood_fill(mask: np.ndarray) -> list[tuple[int, int, int, int, int]]:
+    """(start, end, lowest band, highest band, cells) of each set of active cells that touch, cell by cell."""
     left = {(int(cell), int(band)) for cell, band in np.argwhere(mask)}
-    spans = []
+    found = []
     while left:
         todo, cells = [left.pop()], []
         while todo:
             cell, band = todo.pop()
-            cells.append(cell)
-            near = {(c, band) for c in range(cell - gap - 1, cell + gap + 2)}
-            near |= {(c, b) for c in (cell - 1, cell, cell + 1) for b in (band - 1, band + 1)}
+            cells.append((cell, band))
+            near = {(c, b) for c in (cell - 1, cell, cell + 1) for b in (band - 1, band, band + 1)}
             todo += near & left
             left -= near
-        spans.append((min(cells), max(cells) + 1))
-    return sorted(spans)
+        rows, bands = zip(*cells, strict=True)
+        found.append((min(rows), max(rows) + 1, min(bands), max(bands), len(cells)))
+    return sorted(found)
 
 
-class TestEvents:
-    @settings(max_examples=300, deadline=None)
-    @given(grids, st.integers(0, 4), st.lists(st.integers(0, 40), max_size=4))
-    def test_are_the_cells_that_hang_together(self, rows: list[list[bool]], gap: int, cuts: list[int]) -> None:
-        mask = np.array(rows)
-        blobs = _blobs(np.where(mask, 20.0, 0.0), gap=gap, cuts=cuts)
-        assert sorted((blob.start, blob.end) for blob in blobs) == _flood_fill(mask, gap)
-        assert all(blob.mean_ratio == pytest.approx(100) for blob in blobs)
-
-    def test_without_a_strong_cell_are_left_out(self) -> None:
-        excess = np.zeros((20, BANDS))
-        excess[2:6, 1] = 9
-        excess[12:16, 1] = 9
-        excess[14, 1] = 10
-        assert [(blob.start, blob.end) for blob in _blobs(excess, cuts=[4, 13])] == [(12, 16)]
-
-    def test_take_band_and_frequency_from_where_the_energy_is(self) -> None:
-        excess = np.zeros((10, BANDS))
-        excess[3:7, 1:5] = 6
-        excess[3:7, 2:4] = 30
-        excess[5, 3] = 33
-        hz = np.arange(50).reshape(10, BANDS)
-        (blob,) = _blobs(excess, hz=hz)
-        assert (blob.low_band, blob.high_band, blob.peak_hz) == (2, 3, hz[5, 3])
-
-    @settings(max_examples=100, deadline=None)
-    @given(grids, st.integers(3, 10), st.lists(st.integers(0, 40), max_size=4))
-    def test_grow_no_longer_than_allowed_or_than_one_piece(
-        self, rows: list[list[bool]], longest: int, cuts: list[int]
-    ) -> None:
-        mask = np.array(rows)
-        pieces = np.diff([0, *sorted(min(cut, len(mask)) for cut in cuts), len(mask)])
-        blobs = _blobs(np.where(mask, 20.0, 0.0), gap=1, longest=longest, cuts=cuts)
-        assert all(blob.end - blob.start <= max(longest, pieces.max()) for blob in blobs)
-        assert {cell for blob in blobs for cell in range(blob.start, blob.end)} >= set(np.flatnonzero(mask.any(axis=1)))
+@settings(max_examples=300, deadline=None)
+@given(grids, st.lists(st.integers(0, 40), max_size=4))
+def test_parts_are_the_cells_that_touch(rows: list[list[bool]], cuts: list[int]) -> None:
+    mask = np.array(rows)
+    parts = _parts(np.where(mask, 20.0, 0.0), cuts=cuts)
+    found = sorted((part.start, part.end, part.low_band, part.high_band, part.cells) for part in parts)
+    assert found == _flood_fill(mask)
+    for part in parts:
+        assert part.energy == pytest.approx(100 * part.cells)
+        assert part.strength == pytest.approx((20 - WEAK_DB) * part.cells)
 
 
-def _floors(levels_db: np.ndarray, *, side: int, lowest_db: float = -100, piece: int = 40):
-    tracker = FloorTracker(levels_db.shape[1], pieces_each_side=side, lowest_db=lowest_db)
-    out = []
-    for first in range(0, len(levels_db), piece):
-        levels = levels_db[first : first + piece].astype(np.float32)
-        out += tracker.push(Piece(first, levels, levels))
-    return [*out, *tracker.drain()]
+@settings(max_examples=100, deadline=None)
+@given(grids, st.integers(3, 10), st.lists(st.integers(0, 40), max_size=4))
+def test_parts_grow_no_longer_than_allowed(rows: list[list[bool]], longest: int, cuts: list[int]) -> None:
+    mask = np.array(rows)
+    parts = _parts(np.where(mask, 20.0, 0.0), longest=longest, cuts=cuts)
+    assert all(part.end - part.start <= longest for part in parts)
+    assert sum(part.cells for part in parts) == mask.sum()
 
 
-def _steady(cells: int, *, bands: int = 3, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(-60, 2, (cells, bands))
+def test_weak_parts_are_left_out() -> None:
+    excess = np.zeros((20, BANDS))
+    excess[2:6, 1] = 7
+    excess[12:16, 1] = 9
+    assert [(part.start, part.end) for part in _parts(excess, least=12, cuts=[4, 13])] == [(12, 16)]
 
 
-class TestFloor:
-    @given(st.integers(0, 12), st.integers(1, 4))
-    def test_every_piece_comes_out_once_and_in_order(self, pieces: int, side: int) -> None:
-        first_cells = [piece.first_cell for piece, _ in _floors(_steady(40 * pieces), side=side)]
-        assert first_cells == list(range(0, 40 * pieces, 40))
-
-    def test_of_steady_noise_is_its_median_and_spread(self) -> None:
-        for _, floor in _floors(_steady(2000), side=10):
-            assert floor.level_db == pytest.approx(np.full(3, -60), abs=0.5)
-            assert floor.spread_db == pytest.approx(np.full(3, 2), abs=0.5)
-
-    def test_looks_at_the_window_around_a_piece_and_no_further(self) -> None:
-        levels = _steady(2000)
-        levels[1000:] += 20
-        found = [floor.level_db.mean() for _, floor in _floors(levels, side=5)]
-        assert found[:20] == pytest.approx([-60] * 20, abs=1)
-        assert found[30:] == pytest.approx([-40] * 20, abs=1)
-
-    @pytest.mark.parametrize("share", [0.1, 0.25, 0.4])
-    def test_is_not_lifted_by_calls(self, share: float) -> None:
-        levels = _steady(2000)
-        calling = np.random.default_rng(1).random(2000) < share
-        levels[calling] += 25
-        assert max(floor.level_db.max() for _, floor in _floors(levels, side=10)) < -60 + 2.5
-
-    def test_leaves_digital_silence_out_unless_there_is_hardly_anything_else(self) -> None:
-        half, eighth = np.full((400, 1), -150.0), np.full((400, 1), -150.0)
-        half[::2] = -60
-        eighth[::8] = -60
-        for _, floor in _floors(half, side=10):
-            assert floor.level_db[0] == pytest.approx(-60, abs=0.5)
-        for _, floor in _floors(eighth, side=10):
-            assert floor.level_db[0] == -100
-
-
-class TestCellBuffer:
-    @given(st.integers(0, 120), st.lists(st.integers(0, 120), max_size=8))
-    def test_pieces_follow_each_other_with_one_window_in_common(self, frames: int, cuts: list[int]) -> None:
-        samples = np.arange(1, frames + 1, dtype=np.float32)
-        buffer = CellBuffer(window_samples=4, cells=5)
-        pieces = [piece.copy() for block in np.split(samples, sorted(cuts)) for piece in buffer.feed(block)]
-        rest = buffer.rest()
-        assert all(len(piece) == 24 for piece in pieces)
-        pieces += [rest] if len(rest) else []
-        joined = [piece if number == 0 else piece[4:] for number, piece in enumerate(pieces)]
-        whole = frames // 4 * 4
-        if frames >= 8:
-            np.testing.assert_array_equal(np.concatenate(joined), samples[:whole])
-
-    def test_a_recording_shorter_than_a_cell_is_filled_up(self) -> None:
-        buffer = CellBuffer(window_samples=4, cells=5)
-        assert len(buffer.rest()) == 0
-        assert list(buffer.feed(np.array([3, 5, 7], dtype=np.float32))) == []
-        np.testing.assert_array_equal(buffer.rest(), [-2, 0, 2, 0, 0, 0, 0, 0])
-
-
-class TestSpectrum:
-    @given(st.integers(4_000, 400_000), st.floats(0, 3000), st.floats(1, 48))
-    def test_bands_follow_each_other_without_gaps_from_low_to_high(
-        self, rate: int, low_hz: float, bands_per_octave: float
-    ) -> None:
-        grid = band_grid(
-            rate, window_ms=23.2, low_hz=low_hz, high_hz=16_000, min_band_hz=100, bands_per_octave=bands_per_octave
-        )
-        edges = grid.edges_hz()
-        assert grid.window_samples % 2 == 0
-        assert grid.cell_ms == pytest.approx(23.2, rel=0.15)
-        if grid.bands:
-            assert (np.diff(edges) > 0).all()
-            assert edges[0] == pytest.approx(max(low_hz, grid.bin_hz), abs=grid.bin_hz)
-            assert edges[-1] == pytest.approx(min(16_000, rate / 2), abs=grid.bin_hz)
-
-    @pytest.mark.parametrize("rate", [8_000, 22_050, 48_000])
-    def test_bands_sum_to_the_mean_square(self, rate: int) -> None:
-        grid = band_grid(rate, window_ms=23.2, low_hz=0, high_hz=1e6, min_band_hz=100, bands_per_octave=8)
-        samples = noise(2, rate, level_dbfs=-40)[: 40 * grid.window_samples]
-        levels_db, _ = BandSpectrum(grid).cells(samples)
-        total_db = 10 * np.log10((10 ** (levels_db.astype(float) / 10)).sum(axis=1).mean())
-        assert levels_db.shape == (39, grid.bands)
-        assert total_db == pytest.approx(-40, abs=0.2)
-
-    def test_a_tone_shows_at_its_level_and_frequency(self) -> None:
-        grid = band_grid(32_000, window_ms=23.2, low_hz=40, high_hz=16_000, min_band_hz=100, bands_per_octave=8)
-        samples = tone(1, 32_000, 3_333, level_dbfs=-30)[: 40 * grid.window_samples]
-        levels_db, mean_hz = BandSpectrum(grid).cells(samples)
-        band = int(levels_db[20].argmax())
-        edges = grid.edges_hz()
-        assert edges[band] <= 3_333 <= edges[band + 1]
-        assert levels_db[20, band] == pytest.approx(-30, abs=1)
-        assert mean_hz[20, band] == pytest.approx(3_333, abs=20)
-
-    def test_an_offset_has_no_level(self) -> None:
-        grid = band_grid(32_000, window_ms=23.2, low_hz=0, high_hz=16_000, min_band_hz=100, bands_per_octave=8)
-        levels_db, _ = BandSpectrum(grid).cells(np.full(10 * grid.window_samples, 0.9, dtype=np.float32))
-        assert levels_db.max() < -110
+def test_the_box_and_the_peak_are_where_the_energy_is() -> None:
+    excess = np.zeros((10, BANDS))
+    excess[3:7, 1:5] = 6
+    excess[3:7, 2:4] = 30
+    excess[5, 3] = 33
+    (part,) = _parts(excess)
+    assert (part.low_band, part.high_band, part.best) == (2, 3, 33)
+    assert part.best_band == pytest.approx(3 - 10**3 / (10**3 + 10**3.3 + 10**0.6), abs=0.01)

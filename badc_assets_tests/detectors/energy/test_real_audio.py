@@ -31,10 +31,16 @@ def test_grouse_drumming_is_found_as_low_sound(recordings: Path) -> None:
 
 
 def test_three_songs_are_clear_events(recordings: Path) -> None:
-    """Songs at 0.3-1.1 s, 2-4.3 s and 6.6-9.6 s, between 4 and 10 kHz."""
-    clear = [event for event in _events(recordings / "misc" / "birds_10s.wav") if event.confidence > 0.5]
-    for start_ms, end_ms in ((300, 1_100), (2_100, 4_200), (6_700, 9_000)):
-        assert any(event.start_ms <= start_ms + 100 and event.end_ms >= end_ms - 100 for event in clear)
+    """Songs at 0.3-1.1 s, 2-4.3 s and 6.9-9.6 s, between 4 and 10 kHz, and none of that before the last."""
+    clear = [
+        event
+        for event in _events(recordings / "misc" / "birds_10s.wav")
+        if event.confidence > 0.98 and 4_000 < (event.peak_hz or 0) < 10_000
+    ]
+    heard = {time for event in clear for time in range(event.start_ms // 100, event.end_ms // 100)}
+    for start, end in ((3, 10), (21, 42), (70, 95)):
+        assert heard >= set(range(start, end))
+    assert not heard & set(range(50, 69))
 
 
 @pytest.mark.parametrize("minute", ["013000", "020000", "040000", "233000"])
@@ -47,8 +53,8 @@ def test_a_quiet_night_is_quiet(recordings: Path, minute: str) -> None:
 @pytest.mark.parametrize("minute", ["051500", "061500", "063000"])
 def test_a_dawn_chorus_is_many_events_and_not_one(recordings: Path, minute: str) -> None:
     events = _events(recordings / "S4A03895" / f"S4A03895_20190522_{minute}.wav")
-    assert 8 <= len(events) <= 60
-    assert max(event.end_ms - event.start_ms for event in events) < 4_000
+    assert 6 <= len(events) <= 60
+    assert max(event.end_ms - event.start_ms for event in events) < 5_500
 
 
 def test_silence_in_a_compressed_file_is_silent(recordings: Path) -> None:
