@@ -143,8 +143,8 @@ def test_the_status_says_what_the_files_hold(dataset):
 class TestChannels:
     """Two channels with the tone in opposite phase, or in one of them."""
 
-    def analysed(self, folder, left, right, **settings):
-        dataset = make_dataset(folder, 0)
+    def analysed(self, folder, left, right, quality=None, **settings):
+        dataset = make_dataset(folder, 0, chunking={"length_s": 2, "quality": quality or {}})
         write_sound(folder / "audio" / "two.wav", np.stack([left, right], axis=1))
         dataset = type(dataset)(dataset.project, ("two",))
         dataset.chunk()
@@ -175,4 +175,5 @@ class TestChannels:
 
     def test_digital_silence_in_two_channels_is_no_failure(self, tmp_path):
         silence = np.zeros(16_000, np.float32)
-        assert self.analysed(tmp_path, silence, silence).is_complete
+        assert self.analysed(tmp_path, silence, silence).refused.startswith("no_sound")
+        assert self.analysed(tmp_path, silence, silence, quality={"quarantine": []}).is_complete
