@@ -20,6 +20,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PLACEHOLDER = "/path/to/recordings"
+ADDRESS = "https://example.org/site-2024.git"
+"""Of a DataLad dataset; one that is made here is used in its place."""
 SERVERS = {"make ui", ".venv/bin/badc ui"}
 DONE_ELSEWHERE = {"make test"}
 PAGE = "http://127.0.0.1:3000/server_info"
@@ -56,6 +58,7 @@ def main() -> None:
     """Run the commands; exports stay in force for those that follow. Stops at the first that fails."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("BADC_", "DAGSTER_"))}
     with tempfile.TemporaryDirectory() as temporary:
+        environment["BADC_DATA_CONFIG"] = str(Path(temporary) / "data.toml")  # not the user's own list of datasets
         recordings = Path(temporary) / "recordings"
         for command in commands((REPOSITORY / "README.md").read_text()):
             print(f"$ {command}", flush=True)
@@ -63,13 +66,29 @@ def main() -> None:
                 continue
             if not recordings.exists() and PLACEHOLDER in command:
                 shutil.copytree(REPOSITORY / "data/sample/audio", recordings)
-            real = command.replace(PLACEHOLDER, str(recordings))
+            if ADDRESS in command:
+                make_dataset(Path(temporary) / "site-2024", environment)
+            real = command.replace(PLACEHOLDER, str(recordings)).replace(ADDRESS, str(Path(temporary) / "site-2024"))
             if real in SERVERS:
                 serve(real, environment)
             elif real.startswith("export "):
                 environment = exported(real, environment)
             else:
                 subprocess.run(["bash", "-c", real], env=environment, cwd=REPOSITORY, check=True)
+
+
+def make_dataset(folder: Path, environment: dict[str, str]) -> None:
+    """A git-annex dataset of the sample's recordings; git-annex is in .venv, and CI has no identity for commits."""
+    who = {f"GIT_{role}_{what}": "badc@localhost" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    environment = {**environment, **who, "PATH": f"{REPOSITORY}/.venv/bin{os.pathsep}{environment['PATH']}"}
+    shutil.copytree(REPOSITORY / "data/sample/audio", folder / "audio")
+    for command in (
+        "git init -q -b main",
+        "git annex init -q site-2024",
+        "git annex add -q .",
+        "git commit -qm recordings",
+    ):
+        subprocess.run(["bash", "-c", command], env=environment, cwd=folder, check=True)
 
 
 def exported(command: str, environment: dict[str, str]) -> dict[str, str]:
