@@ -16,3 +16,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real recordings at {folder}; set BADC_TEST_DATA to use a copy elsewhere")
     return folder
+
+
+LONGEST = ("test_bad_input_processes", "test_clone_without_content", "test_commands", "test_kill", "test_saving_commands",
+           "test_real_recordings", "test_doctor_commands")  # fmt: skip
+"""Modules whose tests take a minute each: begun first, so that no worker is left alone with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in LONGEST)

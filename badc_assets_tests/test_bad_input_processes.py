@@ -40,11 +40,14 @@ def times(dataset: Dataset) -> dict[str, int]:
     return {recording: dataset.layout.detections(recording).stat().st_mtime_ns for recording in finished}
 
 
+COUNT = 24
+
+
 def test_stopped_twice_then_finished_by_two_at_once(home, tmp_path):
-    dataset = make_dataset(tmp_path / "data", 40, seconds=30)
+    dataset = make_dataset(tmp_path / "data", COUNT, seconds=30)
     shell = Shell(home, tmp_path / "data")
     done: dict[str, int] = {}
-    for number, status, watched in ((signal.SIGTERM, 143, 3), (signal.SIGINT, 130, 15)):
+    for number, status, watched in ((signal.SIGTERM, 143, 3), (signal.SIGINT, 130, 10)):
         victim = shell.start("badc", "run")
         wait_for(dataset.layout.effort(dataset.recording_ids[watched]))
         if number == signal.SIGTERM:
@@ -58,7 +61,7 @@ def test_stopped_twice_then_finished_by_two_at_once(home, tmp_path):
         assert alive(victim.pid) == []
         assert temporary_files(tmp_path / "data") == []
         before, done = done, times(dataset)
-        assert watched <= len(done) < 40
+        assert watched <= len(done) < COUNT
         assert before.items() <= done.items()
 
     both = [shell.start("badc", "run") for _ in range(2)]
@@ -66,13 +69,13 @@ def test_stopped_twice_then_finished_by_two_at_once(home, tmp_path):
         output, _ = process.communicate(timeout=240)
         assert process.returncode == 0, output
         assert "Traceback" not in output
-    assert len(times(dataset)) == 40
+    assert len(times(dataset)) == COUNT
     assert done.items() <= times(dataset).items()
     counts = analyses(home)
     assert set(counts) == set(dataset.recording_ids)
     assert max(counts.values()) == 1
 
-    alone = make_dataset(tmp_path / "alone", 40, seconds=30)
+    alone = make_dataset(tmp_path / "alone", COUNT, seconds=30)
     with dg.instance_for_test() as instance:
         assert run_all(alone.project, instance) == []
     for recording in dataset.recording_ids:

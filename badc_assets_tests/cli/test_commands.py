@@ -107,7 +107,7 @@ def test_dg_commands_work_from_the_repository(tmp_path):
 
 
 def test_kill_9_of_a_range_run_loses_nothing_that_was_finished(home, tmp_path):
-    dataset = make_dataset(tmp_path / "data", 40, seconds=30)
+    dataset = make_dataset(tmp_path / "data", 20, seconds=30)
     shell = Shell(home, tmp_path / "data")
     status, output = shell("dagster", "asset", "materialize", "--select", "recording_catalog")
     assert status == 0, output
