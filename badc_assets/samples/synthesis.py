@@ -2,7 +2,7 @@
 
 The calls are mixed in at signal-to-noise ratios of 6 to 25 dB. The audio lies below `audio/` as an ecologist would keep
 it; `truth.csv` beside that folder says where the calls are. The truth is written last: where it stands, the dataset is
-whole. One recording is noise only and one is digital silence.
+whole. One recording is noise only, and one is so faint that it is flagged.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from badc_assets.samples.sounds import (
 )
 from badc_assets.samples.truth import TrueCall, read_truth, truth_text
 
-VERSION = 1
+VERSION = 2
 """Goes up when the same seed gives other sound."""
 
 LEAST_SNR_DB, MOST_SNR_DB = 6.0, 25.0
@@ -50,12 +50,12 @@ class SampleDataset:
 
 @dataclass(frozen=True)
 class _Recording:
-    """One recording to make; `sound` None is digital silence."""
+    """One recording to make."""
 
     name: str
     sample_rate_hz: int
     seconds: int
-    sound: Background | None
+    sound: Background
     drums: int = 0
     whistles: int = 0
     subtype: str = "PCM_16"
@@ -75,7 +75,7 @@ _RECORDINGS = (
     _Recording("GNWT-202_20230508_050000.wav", 22_050, 75, Background(-50, 0.0), drums=3, whistles=12, channels=2),
     _Recording("GNWT-202_20230509_010000.wav", 22_050, 60, Background(-65, 1.0), drums=2, whistles=1, subtype="PCM_24"),
     _Recording("GNWT-202_20230509_050000.wav", 22_050, 90, Background(-45, 1.0, gust_db=18), drums=3, whistles=10),
-    _Recording("GNWT-202_20230509_060000.wav", 22_050, 60, None),
+    _Recording("GNWT-202_20230509_060000.wav", 22_050, 60, Background(-88, 0.0)),
     _Recording("S4A01234_20230508_020000.WAV", 44_100, 60, Background(-60, 0.7), drums=1, whistles=1),
     _Recording("S4A01234_20230508_053000.WAV", 44_100, 60, Background(-50, 1.0, hum_hz=120), drums=2, whistles=8),
     _Recording("S4A01234_20230509_020000.WAV", 44_100, 60, Background(-55, 2.0, gust_db=15), drums=2, whistles=2),
@@ -132,8 +132,6 @@ def _sha256(path: Path) -> str:
 def _render(recording: _Recording, rng: np.random.Generator) -> tuple[Samples, list[TrueCall]]:
     """The samples, shape (frames, channels), and the calls in them."""
     rate = recording.sample_rate_hz
-    if recording.sound is None:
-        return np.zeros((recording.seconds * rate, recording.channels)), []
     noise = background(recording.sound, recording.seconds, rate, rng)
     mix, calls = noise.copy(), []
     for call_type, count in (("drum", recording.drums), ("whistle", recording.whistles)):
