@@ -18,8 +18,16 @@ def shared_data() -> Path:
     return folder
 
 
-LONGEST = ("test_bad_input_processes", "test_clone_without_content", "test_commands", "test_kill", "test_saving_commands",
-           "test_real_recordings", "test_doctor_commands")  # fmt: skip
+LONGEST = (
+    "test_sensor_daemon",
+    "test_bad_input_processes",
+    "test_clone_without_content",
+    "test_commands",
+    "test_kill",
+    "test_saving_commands",
+    "test_real_recordings",
+    "test_doctor_commands",
+)
 """Modules whose tests take a minute each: begun first, so that no worker is left alone with one of them at the end."""
 
 

@@ -59,11 +59,13 @@ def main() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("BADC_", "DAGSTER_"))}
     with tempfile.TemporaryDirectory() as temporary:
         environment["BADC_DATA_CONFIG"] = str(Path(temporary) / "data.toml")  # not the user's own list of datasets
+        served: set[str] = set()
         recordings = Path(temporary) / "recordings"
         for command in commands((REPOSITORY / "README.md").read_text()):
             print(f"$ {command}", flush=True)
-            if command in DONE_ELSEWHERE:
+            if command in DONE_ELSEWHERE or (command in SERVERS and command in served):
                 continue
+            served |= {command} & SERVERS
             if not recordings.exists() and PLACEHOLDER in command:
                 shutil.copytree(REPOSITORY / "data/sample/audio", recordings)
             if ADDRESS in command:

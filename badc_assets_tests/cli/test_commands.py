@@ -79,31 +79,13 @@ def test_run_records_what_is_bad_finishes_the_rest_and_redoes_nothing(home, tmp_
     assert "Report: up to date" in output
 
 
-def test_dagsters_own_commands_work(home, tmp_path):
-    dataset = make_dataset(tmp_path / "data", 3)
-    shell = Shell(home, tmp_path / "data")
-    first, second, last = dataset.recording_ids
-    for command in [
-        ("dagster", "definitions", "validate"),
-        ("dagster", "asset", "materialize", "--select", "recording_catalog"),
-        ("dagster", "asset", "materialize", "--select", PER_RECORDING, "--partition", first),
-        ("dagster", "asset", "materialize", "--select", PER_RECORDING, "--partition-range", f"{second}...{last}"),
-        ("dagster", "asset", "materialize", "--select", "detection_aggregates,dataset_report"),
-    ]:
-        status, output = shell(*command)
-        assert status == 0, output[-3000:]
-    assert (dataset.layout.report_dir / "index.html").is_file()
-    assert all(dataset.layout.detections(recording).is_file() for recording in dataset.recording_ids)
-
-
 def test_dg_commands_work_from_the_repository(tmp_path):
+    """Dagster's own commands are those of the README, which CI runs as they stand there."""
     shell = Shell(REPOSITORY, tmp_path)
     shell.environment["DAGSTER_HOME"] = str(tmp_path)
     shell.environment.pop("DAGSTER_MODULE_NAME")
-    for command in [("dg", "list", "defs"), ("dg", "check", "defs")]:
-        status, output = shell(*command)
-        assert status == 0, output[-3000:]
-    assert "detections" in shell("dg", "list", "defs")[1]
+    status, output = shell("dg", "check", "defs")
+    assert status == 0, output[-3000:]
 
 
 def test_kill_9_of_a_range_run_loses_nothing_that_was_finished(home, tmp_path):

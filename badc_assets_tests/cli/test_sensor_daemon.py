@@ -8,8 +8,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
-
 from badc_assets_tests.cli.test_commands import BIN, Shell, home
 from badc_assets_tests.repositories import Repository
 
@@ -24,7 +22,6 @@ def wait_for(path: Path, daemon: subprocess.Popen, log: Path, timeout_s: float =
         time.sleep(0.5)
 
 
-@pytest.mark.system
 def test_a_dataset_that_grows_is_processed_by_the_daemon(home: Path, tmp_path: Path):
     repository = Repository.annexed(tmp_path / "dataset")
     repository.add_sounds(first=40_000)
