@@ -59,7 +59,7 @@ def chunking(bench: Bench) -> None:
     read = cost_of("read_samples", str(hour)).cpu_s - cost_of("read_samples", str(tiny)).cpu_s
     cut = [cost_of("cut_files", str(hour), bench.output(), runs=1).cpu_s for _ in range(3)]
     nothing = cost_of("nothing").cpu_s
-    bench.row("verify, hash, manifest: 1 h, beyond start-up", f"{chunk.cpu_s - start.cpu_s:.3f} CPU s", "<= 0.3")
+    bench.row("verify, hash, manifest: 1 h, beyond start-up", f"{chunk.cpu_s - start.cpu_s:.3f} CPU s", "<= 0.5")
     bench.row("  memory", f"{peak_mb:.0f} MB")
     bench.row("  reading alone", f"{read:.3f} CPU s")
     bench.row("  cutting WAV files and hashing them instead", f"{sorted(cut)[1] - nothing:.3f} CPU s")
