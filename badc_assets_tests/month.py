@@ -28,7 +28,7 @@ from badc_assets_tests.sounds import noise, with_tone, write_sound
 BIN = Path(sys.executable).parent
 PROJECT = Path(__file__).resolve().parents[1]
 _SECONDS = 2
-_PATIENCE_S = 600
+_PATIENCE_S = 480
 
 
 @dataclass

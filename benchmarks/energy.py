@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -193,7 +193,10 @@ def _maad(bench: Bench, made: Mapping[str, Sequence[Case]]) -> Regions:
         jobs.append(
             (python, str(Path(__file__).with_name("energy_maad.py")), str(folder), str(folder / "regions.json"))
         )
-    run: Callable[[Sequence[str]], object] = lambda job: subprocess.run(job, check=True, capture_output=True)  # noqa: E731
+
+    def run(job: Sequence[str]) -> None:
+        subprocess.run(job, check=True, capture_output=True)
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(run, jobs))
     found: Regions = {}

@@ -12,6 +12,7 @@ from badc_assets.defs.detections import detections
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.jobs import CONSISTENT, PER_RECORDING
 from badc_assets.defs.recordings import recordings
+from badc_assets.defs.recovery import free_leaked_slots, mend_dead_runs
 from badc_assets.defs.settings import ProjectResource
 
 _GRAPH = AssetGraph.from_assets([recordings, chunking, detections])
@@ -90,4 +91,17 @@ def retry_failed() -> None:
     request_retry()
 
 
-definitions = dg.Definitions(asset_checks=[dataset_is_consistent], jobs=[retry_failed])
+@dg.sensor(
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Ends runs whose process was killed: they would hold their places and pool slots for ever. Those of our jobs are "
+    "then started again.",
+)
+def mend_killed_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Always on: it starts nothing itself. Dagster does not look whether the process of a run still lives."""
+    mended = mend_dead_runs(context.instance)
+    free_leaked_slots(context.instance)
+    return dg.SkipReason(f"ended {len(mended)} killed runs" if mended else "no run was killed")
+
+
+definitions = dg.Definitions(asset_checks=[dataset_is_consistent], jobs=[retry_failed], sensors=[mend_killed_runs])

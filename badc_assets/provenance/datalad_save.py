@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -18,7 +18,7 @@ def saved(request: dict[str, Any]) -> dict[str, str]:
     try:
         results = datalad.api.save(  # pyright: ignore[reportAttributeAccessIssue]  made at import
             dataset=root,
-            path=[os.path.join(root, path) for path in request["paths"]],  # noqa: PTH118  bytes of names stay as they are
+            path=[str(Path(root, path)) for path in request["paths"]],
             message=request["message"],
             recursive=True,
             result_renderer="disabled",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -96,6 +95,6 @@ def _dataset(file: Path, name: str, table: Any) -> ConnectedDataset:
 
 def valid_name(name: str) -> str:
     """The name, which becomes a folder. Raises BadcError when it is none of one's own."""
-    if name in ("", ".", "..") or name != os.path.basename(name) or "\0" in name or name.startswith("-"):  # noqa: PTH119
+    if name in ("", ".", "..") or name != Path(name).name or "\0" in name or name.startswith("-"):
         raise BadcError(repr(name), "is no name for a dataset", "use a plain word, such as site-2024")
     return name

@@ -38,6 +38,11 @@ class Evidence:
         return self.facts is not None and self.facts.status == "quarantined" and not self.facts.is_absent
 
     @property
+    def is_awaited(self) -> bool:
+        """Its content is not here now, and nothing is known against it."""
+        return self.facts is not None and self.facts.awaits_content and not self.is_barred
+
+    @property
     def sound(self) -> Verdict | None:
         """What the limits of quality say of the content that the facts name; None when it was not read."""
         if self.facts is None or self.chunking is None or self.chunking.content_key != self.facts.content_key:

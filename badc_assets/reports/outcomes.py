@@ -205,6 +205,8 @@ def _outcome(
         return "failed", _in_words(problems)
     if effort is not None:
         return _analysis_outcome(evidence, row, effort)
+    if evidence.is_awaited:
+        return "not analysed", row["reason"]
     if row["status"] == "quarantined":
         return "quarantined", row["reason"]
     if evidence.chunking is not None and evidence.chunking.status == "failed":

@@ -46,7 +46,12 @@ def suspect_recordings(layout: Layout, entries: Iterable[CatalogEntry]) -> Quali
     ok = 0
     beyond: dict[str, dict[str, str]] = {"flagged": {}, "quarantined": {}}
     for evidence in read_evidence(layout, entries):
-        if evidence.moved_to or evidence.entry.state == "vanished" or evidence.status == "unknown":
+        if (
+            evidence.moved_to
+            or evidence.entry.state == "vanished"
+            or evidence.status == "unknown"
+            or evidence.is_awaited
+        ):
             continue
         if evidence.status == "ok":
             ok += 1
@@ -64,7 +69,7 @@ def recording_stage(layout: Layout, evidence: Evidence) -> tuple[Stage, str]:
     facts = evidence.facts
     if facts is None:
         return "new", ""
-    if facts.awaits_content and not evidence.has_effort:
+    if evidence.is_awaited and not evidence.has_effort:
         return "content missing", ""
     if evidence.status == "quarantined" and not evidence.has_effort:
         return "quarantined", evidence.reason

@@ -135,7 +135,7 @@ FROM site_hours GROUP BY site ORDER BY site NULLS LAST
 QUALITY = """
 SELECT recording_id, audio_path, site, start_local, status, reason, round(duration_ms / 3600000.0, 6) AS recorded_hours,
     COLUMNS('sound_.*')
-FROM recordings WHERE status IN ('flagged', 'quarantined') AND outcome <> 'moved'
+FROM recordings WHERE outcome <> 'moved' AND (status = 'flagged' OR outcome = 'quarantined')
 ORDER BY status = 'flagged', recording_id
 """
 

@@ -30,7 +30,6 @@ def test_the_unit_starts_the_page_from_this_folder(home, tmp_path):
     status, output = Shell(home, tmp_path)("badc", "service", "--port", "3111")
     assert status == 0
     parsed = configparser.ConfigParser(strict=False, interpolation=None)
-    parsed.optionxform = str  # type: ignore[assignment]
     parsed.read_string(output)
     assert parsed["Service"]["WorkingDirectory"] == str(home)
     assert parsed["Service"]["ExecStart"].endswith('/badc" ui --port 3111')
@@ -72,7 +71,9 @@ def wait_for_page(process: subprocess.Popen, port: int) -> None:
             time.sleep(0.5)
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="what still runs is read from /proc, which only Linux has"
+)
 def test_a_page_that_is_told_to_stop_leaves_nothing_behind(home, tmp_path):
     """Started as a script does in the background, with ctrl-C ignored, and told to stop by SIGTERM."""
     make_dataset(tmp_path / "data", 1)

@@ -47,7 +47,7 @@ def test_one_recording_with_its_check_and_nothing_the_second_time(dataset, insta
 def test_without_the_library_the_step_fails_with_one_line(tmp_path, instance, monkeypatch):
     dataset = make_dataset(tmp_path, 1)
     run_assets(dataset.project, instance, ["recording_catalog"])
-    monkeypatch.setattr("badc_assets.chunks.indices.library.DISTRIBUTION", "scikit-maad-not-installed")
+    monkeypatch.setattr("badc_assets.chunks.indices.scikit_maad.DISTRIBUTION", "scikit-maad-not-installed")
     result = run_assets(dataset.project, instance, ["acoustic_indices"], [dataset.recording_ids[0]])
     assert not result.success
     text = failure_text(result)

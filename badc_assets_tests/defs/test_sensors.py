@@ -51,11 +51,9 @@ def test_added_changed_renamed_and_removed(repository: Repository, instance):
     assert states == {"a": "vanished", "b": "vanished", "c": "present", "d": "present", "renamed": "present"}
     for orphan in ("a", "b"):
         assert project.layout.detections(orphan).is_file()
-    seen = {
-        record.partition_key: record.event_log_entry.asset_observation.metadata["state"].value  # type: ignore[union-attr]
-        for record in instance.fetch_observations(dg.AssetKey("audio_files"), limit=20).records
-        if "state" in record.event_log_entry.asset_observation.metadata  # type: ignore[union-attr]
-    }
+    records = instance.fetch_observations(dg.AssetKey("audio_files"), limit=20).records
+    observed = [record.event_log_entry.asset_observation for record in records]
+    seen = {each.partition: each.metadata["state"].value for each in observed if each and "state" in each.metadata}
     assert seen == {"a": "removed from the dataset", "b": "renamed to renamed"}
 
 

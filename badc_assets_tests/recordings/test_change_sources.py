@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from badc_assets.layout import Layout
 from badc_assets.provenance.content import drop_content, get_content
 from badc_assets.recordings.change_sources import CommitSource, ContentSource, FileSource, source_of
-from badc_assets.recordings.changes import Cursor, next_step
+from badc_assets.recordings.changes import Cursor, Source, next_step
 from badc_assets.recordings.content_settings import ContentSettings
 from badc_assets.recordings.current import require_catalog, update_catalog
 from badc_assets.recordings.noticing import take_changes
@@ -36,7 +37,7 @@ class Watcher:
     """A sensor without Dagster: what it notices goes into the catalogue, as there."""
 
     layout: Layout
-    make_source: object
+    make_source: Callable[[], Source]
     cursor: Cursor = field(default_factory=Cursor)
     keys: list[str] = field(default_factory=list)
 
@@ -44,7 +45,7 @@ class Watcher:
         """All changes until nothing is new."""
         found = []
         for _ in range(50):
-            step = next_step(self.cursor, self.make_source(), self.layout.noticed_dir, 1000, page=2)  # type: ignore[operator]
+            step = next_step(self.cursor, self.make_source(), self.layout.noticed_dir, 1000, page=2)
             if step.cursor == self.cursor:
                 return found
             self.cursor = step.cursor

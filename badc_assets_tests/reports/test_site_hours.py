@@ -14,10 +14,11 @@ from badc_assets.layout import Layout
 from badc_assets.recordings.current import require_catalog
 from badc_assets.recordings.model import Flag
 from badc_assets.reports.aggregates import check_aggregates, collect_tables
+from badc_assets.reports.progress import suspect_recordings
 from badc_assets.reports.site_hours import check_effort
 from badc_assets.reports.views import effort_views, parquet_source
 from badc_assets_tests.datasets import fixed_clock, make_dataset
-from badc_assets_tests.reports.builders import add_recording, add_results, dataset, entries
+from badc_assets_tests.reports.builders import add_recording, add_results, dataset, entries, entry
 from badc_assets_tests.sounds import RATE_HZ, noise, write_sound
 
 MINUTE = 60_000
@@ -73,6 +74,15 @@ def test_unknown_site_time_and_length(layout: Layout) -> None:
     assert site_hours(layout) == [("Pond", None, None, 3, 3, 0, 0, 3, 0), (None, None, None, 4, 4, 0, 0, 4, 0)]
     found = check_effort(layout, entries(["a", "b", "c", "never examined"]))
     assert (found.differences, found.unknown_length) == ((), 2)
+
+
+def test_content_that_is_not_here_waits_and_is_no_suspect(layout: Layout) -> None:
+    add(layout, "a", 5, flags=(Flag("content_missing", "fatal", "not fetched"),), chunking=None)
+    known = [entry("a", state="content_missing")]
+    collect_tables(layout, known)
+    assert site_hours(layout) == [("Pond", "05-01", 5, 5, 5, 0, 0, 5, 0)]
+    found = suspect_recordings(layout, known)
+    assert (found.ok, found.flagged, found.quarantined) == (0, {}, {})
 
 
 def test_partial_results_leave_the_rest_waiting(layout: Layout) -> None:

@@ -27,7 +27,7 @@ class Measures:
     """
 
     rate_hz: int
-    waveform: dict[str, NDArray[np.float64]]
+    waveform: dict[str, NDArray[Any]]
     spectra: dict[str, NDArray[np.float32]]
     picture: NDArray[np.float32]
     seconds_per_column: int
@@ -44,8 +44,9 @@ class Meter:
         self.rate_hz = rate_hz
         self._channels = channels
         self._plan: SpectrumPlan = spectrum_plan(rate_hz)
-        self._room = np.empty(rate_hz, np.float32)
-        self._seconds: list[list[Waveform]] = []
+        self._room = np.empty(0, np.float32)
+        self._seconds = 0
+        self._measured: list[list[Waveform]] = []
         self._windows = np.zeros((_WINDOWS_AT_ONCE, self._plan.window), np.float32)
         self._waiting = 0
         self._spectra: list[dict[str, NDArray[np.float32]]] = []
@@ -60,19 +61,29 @@ class Meter:
         """The next frames, shape (n, channels), as `SampleReader.blocks` gives them."""
         if block.dtype == np.float32 and not np.isfinite(block).all():
             block = np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
-        for start in range(0, len(block), self.rate_hz):
-            second = block[start : start + self.rate_hz]
-            if len(self._seconds) % SPECTRUM_EVERY_S == 0:
-                self._take_window(second)
-            columns = (np.ascontiguousarray(second[:, channel]) for channel in range(self._channels))
-            self._seconds.append([measure(column, self.rate_hz, self._room) for column in columns])
+        if len(self._room) < len(block):
+            self._room = np.empty(len(block), np.float32)
+        whole = len(block) // self.rate_hz * self.rate_hz
+        for part, length in ((block[:whole], self.rate_hz), (block[whole:], len(block) - whole)):
+            if len(part):
+                self._measure(part, length)
+
+    def _measure(self, part: NDArray[Any], length: int) -> None:
+        """Seconds of `length` frames each."""
+        count = len(part) // length
+        for second in range(count):
+            if (self._seconds + second) % SPECTRUM_EVERY_S == 0:
+                self._take_window(part[second * length :][:length])
+        columns = (np.ascontiguousarray(part[:, channel]).reshape(count, length) for channel in range(self._channels))
+        self._measured.append([measure(column, self.rate_hz, self._room) for column in columns])
+        self._seconds += count
 
     def measures(self) -> Measures:
         """All that was measured; call it once, after the last block."""
         self._take_spectra()
         fields = Waveform.__dataclass_fields__
         waveform = {
-            name: np.array([[getattr(each, name) for each in second] for second in self._seconds], np.float64)
+            name: np.concatenate([np.stack([getattr(c, name) for c in each], axis=1) for each in self._measured])
             for name in fields
         }
         spectral = {name: np.concatenate([each[name] for each in self._spectra]) for name in _SPECTRAL}

@@ -84,7 +84,9 @@ class Spectra:
 
 def spectra(windows: Float32, plan: SpectrumPlan) -> Spectra:
     """The measures of `windows`, shape (n, plan.window), in parts of full scale."""
-    transform = np.fft.rfft(windows * plan.weights, axis=1)
+    from scipy.fft import rfft  # takes a tenth of a second to load; twice as fast as numpy's in single precision
+
+    transform: NDArray[np.complex64] = np.asarray(rfft(windows * plan.weights, axis=1))
     power = (transform.real**2 + transform.imag**2).astype(np.float32, copy=False)
     decibels = 10 * np.log10(np.maximum(power, 10 ** (LOWEST_DB / 10)))
     hums = np.stack([_hum(decibels, *bins) for bins in plan.hum])

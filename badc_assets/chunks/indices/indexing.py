@@ -12,8 +12,8 @@ from badc_assets.audio.probe import BadSound
 from badc_assets.audio.samples import SampleReader, to_mono
 from badc_assets.chunks.gate import NotChunked, chunks_for_inference
 from badc_assets.chunks.indices.file import Row, index_row, stored_key, write_indices
-from badc_assets.chunks.indices.library import library_version
 from badc_assets.chunks.indices.measure import INDEX_NAMES, TOO_LONG, AcousticIndices, acoustic_indices, is_too_long
+from badc_assets.chunks.indices.scikit_maad import maad_version
 from badc_assets.chunks.indices.settings import IndexSettings
 from badc_assets.chunks.indices.spectra import Float32
 from badc_assets.chunks.manifest import Chunk, manifest_digest
@@ -67,7 +67,7 @@ def index_recordings(
     What is wrong with one recording is its outcome. Raises BadcError when scikit-maad is not installed, and for trouble that
     is not one recording's, such as a full disk.
     """
-    version = [INDICES_VERSION, library_version(), settings.digest]
+    version = [INDICES_VERSION, maad_version(), settings.digest]
     for recording_id in recording_ids:
         facts = read_facts(layout, recording_id)
         if facts is None:

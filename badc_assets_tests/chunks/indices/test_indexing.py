@@ -131,7 +131,7 @@ def test_other_settings_other_chunks_other_sound_and_another_library_make_them_a
     write_sound(dataset.layout.source(f"audio/{dataset.recording_ids[0]}.wav"), noise(6, seed=5))
     dataset.chunk()
     keys.append(indexed(dataset)[0].key)
-    monkeypatch.setattr("badc_assets.chunks.indices.indexing.library_version", lambda: "99")
+    monkeypatch.setattr("badc_assets.chunks.indices.indexing.maad_version", lambda: "99")
     (outcome,) = indexed(dataset)
     assert not outcome.was_reused
     assert len({*keys, outcome.key}) == 5
@@ -196,7 +196,7 @@ def test_a_folder_in_the_place_of_the_file_is_that_recordings_trouble(tmp_path):
 def test_without_the_library_one_line_says_how_to_get_it(tmp_path, monkeypatch):
     dataset = make_dataset(tmp_path, 1)
     dataset.chunk()
-    monkeypatch.setattr("badc_assets.chunks.indices.library.DISTRIBUTION", "scikit-maad-not-installed")
+    monkeypatch.setattr("badc_assets.chunks.indices.scikit_maad.DISTRIBUTION", "scikit-maad-not-installed")
     with pytest.raises(BadcError, match=r"is not installed.*pip install 'badc-assets\[indices\]'"):
         indexed(dataset)
 

@@ -9,7 +9,7 @@ from badc_assets.errors import BadcError
 DISTRIBUTION = "scikit-maad"
 
 
-def library_version() -> str:
+def maad_version() -> str:
     """Its version. Raises BadcError when it is not installed."""
     try:
         return metadata.version(DISTRIBUTION)
