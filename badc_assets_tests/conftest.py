@@ -19,7 +19,7 @@ def shared_data() -> Path:
 
 
 LONGEST = (
-    "test_sensor_daemon",
+    "test_month",
     "test_bad_input_processes",
     "test_clone_without_content",
     "test_commands",

@@ -1,6 +1,6 @@
 """A month in minutes: a dataset that grows, changes and shrinks under a running daemon that is killed now and then.
 
-    python -m badc_assets_tests.month --minutes 10 --seed 1
+    python -m badc_assets_tests.month --minutes 10 --seed 1 [--annexed]
 
 At the end the dataset-wide tables must be those of a clean run over what is there, no recording may count twice, and nothing
 may be held or left running. It prints what it did, and ends with status 1 and a line for each difference.
@@ -21,22 +21,31 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import dagster as dg
 import pyarrow.parquet as pq
 
+from badc_assets.processes import is_alive
+from badc_assets_tests.repositories import Repository
 from badc_assets_tests.sounds import noise, with_tone, write_sound
 
 BIN = Path(sys.executable).parent
 PROJECT = Path(__file__).resolve().parents[1]
 _SECONDS = 2
 _PATIENCE_S = 480
+_LONGEST_IDLE_S = 70
+"""Two ticks of the sensor, within which a run must begin when there is something new."""
 
 
 @dataclass
 class Month:
-    """The dataset in `folder/data`, results in `folder/results`, and the instance in `folder/home`."""
+    """The dataset in `folder/data`, results in `folder/results`, and the instance in `folder/home`.
+
+    `annexed`: it is a git-annex dataset, in which each event is a commit; otherwise a plain folder.
+    """
 
     folder: Path
     seed: int
+    annexed: bool = False
     done: Counter[str] = field(default_factory=Counter)
     _made: int = 0
     _daemon: subprocess.Popen[bytes] | None = None
@@ -47,8 +56,14 @@ class Month:
         self.home = self.folder / "home"
         self.audio.mkdir(parents=True)
         self.home.mkdir()
-        for name in ("dagster.yaml", "workspace.yaml"):
-            shutil.copy(PROJECT / name, self.home)
+        self._repository = Repository(self.folder / "data") if self.annexed else None
+        if self._repository is not None:
+            self._repository.run("git", "init", "-q", "-b", "main")
+            self._repository.run("git", "annex", "init", "-q", "month")
+        shutil.copy(PROJECT / "workspace.yaml", self.home)
+        # Its places count from the current folder, which is not the home for the questions asked here.
+        settings = (PROJECT / "dagster.yaml").read_text().replace("data/dagster", f"{self.home}/data/dagster")
+        (self.home / "dagster.yaml").write_text(settings)
 
     def environment(self, results: str = "results") -> dict[str, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("BADC_", "DAGSTER_"))}
@@ -74,20 +89,33 @@ class Month:
         assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
+    def lived(self, minutes: float) -> list[str]:
+        """The whole month; what is not as it should be in the end."""
+        try:
+            self.live(minutes)
+            self.settle()
+        finally:
+            self.stop_daemon()
+        return self.differences()
+
     def live(self, minutes: float) -> None:
         """Let time pass; something happens every few seconds."""
         self.add()
+        self._commit()
         self.command("badc", "recover")  # sets up the instance
         self.command("dagster", "sensor", "start", "new_recordings", "-w", "workspace.yaml")
         self.start_daemon()
         until = time.monotonic() + 60 * minutes
         events = [self.add] * 5 + [self.change, self.rename, self.remove, self.kill_daemon, self.kill_run]
-        while time.monotonic() < until:
+        first = [self.add, self.kill_run, self.change, self.kill_daemon]  # these happen in the shortest month too
+        while time.monotonic() < until or first:
             time.sleep(self._random.uniform(2, 12))
             self.start_daemon()
-            event = self._random.choice(events)
-            event()
-            self.done[event.__name__] += 1
+            event = first.pop(0) if first else self._random.choice(events)
+            if event != self.kill_run or self._wait_for_run():
+                event()
+                self._commit()
+                self.done[event.__name__] += 1
 
     def settle(self) -> None:
         """Wait until the daemon has nothing left to do."""
@@ -144,8 +172,7 @@ class Month:
             self._daemon.wait()
 
     def kill_run(self) -> None:
-        runs = [pid for pid, line in _processes() if b"execute_run" in line and str(self.home).encode() in _cwd(pid)]
-        if runs:
+        if runs := self._running():
             os.kill(self._random.choice(runs), signal.SIGKILL)
 
     # How it is done.
@@ -161,6 +188,27 @@ class Month:
 
     def log(self) -> str:
         return (self.folder / "daemon.log").read_text(errors="replace")[-4000:]
+
+    def _running(self) -> list[int]:
+        """The processes of runs that have begun."""
+        from badc_assets.defs.recovery import process_of
+
+        with self._instance() as instance:
+            started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+            processes = [process_of(instance, run.run_id) for run in started]
+        return [found[0] for found in processes if found is not None and is_alive(found[0])]
+
+    def _wait_for_run(self) -> bool:
+        deadline = time.monotonic() + _LONGEST_IDLE_S
+        while not self._running() and time.monotonic() < deadline:
+            time.sleep(0.5)
+        return bool(self._running())
+
+    def _commit(self) -> None:
+        if self._repository is not None:
+            self._repository.run("git", "annex", "add", "-q", "audio")
+            self._repository.run("git", "add", "-A", "audio")
+            self._repository.commit("recordings")
 
     def _write(self, path: Path) -> None:
         sound = with_tone(noise(_SECONDS, seed=self._made), 0.5, 1.0, 1000 + 50 * (self._made % 60))
@@ -187,10 +235,11 @@ class Month:
         left = outstanding(project.layout, catalog.entries, project.recordings, project.wanted_results)
         return not left.open and not self._unfinished_runs()
 
-    def _unfinished_runs(self) -> list[str]:
-        import dagster as dg
+    def _instance(self) -> dg.DagsterInstance:
+        return dg.DagsterInstance.from_config(str(self.home))
 
-        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+    def _unfinished_runs(self) -> list[str]:
+        with self._instance() as instance:
             states = [
                 s
                 for s in dg.DagsterRunStatus
@@ -199,10 +248,8 @@ class Month:
             return [f"{run.run_id} is {run.status.value}" for run in instance.get_runs(dg.RunsFilter(statuses=states))]
 
     def _left_behind(self) -> list[str]:
-        import dagster as dg
-
         found = self._unfinished_runs()
-        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+        with self._instance() as instance:
             storage = instance.event_log_storage
             for pool in storage.get_pool_limits():
                 slots = storage.get_concurrency_info(pool.name).claimed_slots
@@ -226,37 +273,15 @@ class Month:
         return tables
 
 
-def _processes() -> list[tuple[int, bytes]]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                found.append((int(entry.name), (entry / "cmdline").read_bytes()))
-            except OSError:
-                continue
-    return found
-
-
-def _cwd(pid: int) -> bytes:
-    try:
-        return os.fsencode(Path(f"/proc/{pid}/cwd").readlink())
-    except OSError:
-        return b""
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--annexed", action="store_true", help="A git-annex dataset instead of a plain folder.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="badc-month-") as folder:
-        month = Month(Path(folder), options.seed)
-        try:
-            month.live(options.minutes)
-            month.settle()
-        finally:
-            month.stop_daemon()
-        differences = month.differences()
+        month = Month(Path(folder), options.seed, options.annexed)
+        differences = month.lived(options.minutes)
     print(f"{dict(month.done)}; {len(differences)} differences")
     print("\n".join(differences))
     return 1 if differences else 0

@@ -56,14 +56,19 @@ def _local_storage() -> type:
 
 
 def _is_dead(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """True when the run said which process it runs in, and that process is gone."""
+    process = process_of(instance, run_id)
+    return process is not None and not _is_alive(*process)
+
+
+def process_of(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] | None:
+    """The process that a run said it runs in, and when it said so (seconds since the epoch); None when it has not."""
     events = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
     for record in reversed(events):
         event = record.event_log_entry.dagster_event
         pid = event.engine_event_data.metadata.get("pid") if event and event.is_engine_event else None
         if pid is not None:
-            return not _is_alive(int(str(pid.value)), since=record.timestamp)
-    return False
+            return int(str(pid.value)), record.timestamp
+    return None
 
 
 def _is_alive(pid: int, since: float) -> bool:
