@@ -77,7 +77,7 @@ def connect_dataset(
     with registry_update(file) as datasets:
         datasets[name] = replace(
             datasets.get(name, known),
-            path=str(plan.target),
+            path=str(plan.target.absolute()),  # the registry is read from any folder
             url=plan.url,
             method=plan.method,
             status="connected",
@@ -118,7 +118,7 @@ def disconnect(
         )
         return
     with registry_update(file) as datasets:
-        former = datasets.get(name, ConnectedDataset(path=str(target)))
+        former = datasets.get(name, ConnectedDataset(path=str(target.absolute())))
         datasets[name] = replace(former, status="disconnected", last_disconnected=_now())
     console.print(f"{name}: disconnected, {'deleted' if is_to_go else 'kept'} {target}", markup=False)
 

@@ -17,6 +17,7 @@ from badc_assets.files import stable_hash
 
 if TYPE_CHECKING:
     from badc_assets.chunks.chunking import ChunkOutcome
+    from badc_assets.chunks.quality.listing import QualityCounts
 
 GROUP = "chunks"
 
@@ -134,17 +135,22 @@ def sound_is_usable(context: dg.AssetCheckExecutionContext, project: ProjectReso
     """
     from badc_assets.chunks.quality.listing import quality_counts
 
-    counts = quality_counts(project.layout, context.op_execution_context.partition_keys)
+    return usability_result(quality_counts(project.layout, context.op_execution_context.partition_keys))
+
+
+def usability_result(found: "QualityCounts", more: dict[str, dg.MetadataValue] | None = None) -> dg.AssetCheckResult:
+    """A warning with counts and lists when anything is flagged or quarantined. `more` is metadata to add."""
     return dg.AssetCheckResult(
-        passed=not counts.flagged and not counts.quarantined,
+        passed=not found.flagged and not found.quarantined,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{counts.ok} ok, {len(counts.flagged)} flagged, {len(counts.quarantined)} quarantined",
+        description=f"{found.ok} ok, {len(found.flagged)} flagged, {len(found.quarantined)} quarantined",
         metadata={
-            "ok": counts.ok,
-            "flagged": len(counts.flagged),
-            "quarantined": len(counts.quarantined),
-            "list of quarantined": dg.MetadataValue.md(bullets(counts.quarantined)),
-            "list of flagged": dg.MetadataValue.md(bullets(counts.flagged)),
+            "ok": found.ok,
+            "flagged": len(found.flagged),
+            "quarantined": len(found.quarantined),
+            "list of quarantined": dg.MetadataValue.md(bullets(found.quarantined)),
+            "list of flagged": dg.MetadataValue.md(bullets(found.flagged)),
+            **(more or {}),
         },
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from badc_assets.defs.chunks import bullets
+from badc_assets.defs.chunks import bullets, usability_result
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.partitions import recordings_partitions
 from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema, table_schema
@@ -184,16 +184,9 @@ def recordings_are_usable(project: ProjectResource) -> dg.AssetCheckResult:
 
     found = suspect_recordings(project.layout, require_catalog(project.layout).entries)
     page = project.layout.report_dir / "index.html"
-    return dg.AssetCheckResult(
-        passed=not found.flagged and not found.quarantined,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"{found.ok} ok, {len(found.flagged)} flagged, {len(found.quarantined)} quarantined",
-        metadata={
-            "ok": found.ok,
-            "flagged": len(found.flagged),
-            "quarantined": len(found.quarantined),
-            "list of quarantined": dg.MetadataValue.md(bullets(found.quarantined)),
-            "list of flagged": dg.MetadataValue.md(bullets(found.flagged)),
+    return usability_result(
+        found,
+        {
             "all of them": dg.MetadataValue.path(str(project.layout.report_dir / "quality.csv")),
             "with pictures": dg.MetadataValue.url(f"{page.as_uri()}#quality"),
         },

@@ -53,7 +53,7 @@ def test_connect_clones_and_then_updates(badc, origin: Repository, method: str):
         url,
         method,
         "connected",
-        "data/datalad/site",
+        os.fspath(Path("data/datalad/site").absolute()),  # it is read from any folder
     )
     clone = Repository(Path("data/datalad/site"))
     assert not (clone.root / "audio/a.wav").exists()

@@ -1,4 +1,4 @@
-"""The compressed month at its shortest: additions, a change, a killed run, a killed daemon, and in the end as if nothing had been."""
+"""The compressed month at its shortest: what is added, changed and killed leaves no trace in the end."""
 
 from __future__ import annotations
 

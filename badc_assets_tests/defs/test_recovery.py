@@ -9,10 +9,17 @@ import time
 from pathlib import Path
 
 import dagster as dg
+import pytest
+import yaml
 from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.events import RunFailureReason
+from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG
+from dagster._daemon.auto_run_reexecution.auto_run_reexecution import should_retry
 
 from badc_assets.defs.executors import executor_for
+from badc_assets.defs.jobs import aggregate, catalogue, fsck, process_recordings, publish
 from badc_assets.defs.recovery import mend_dead_runs
+from badc_assets.defs.upkeep import mend_killed_runs
 from badc_assets.project import Project
 
 HOLD_THE_SLOT = """
@@ -65,6 +72,35 @@ def test_a_live_run_is_left_alone_and_a_dead_one_is_not(tmp_path, instance):
     assert run.status == dg.DagsterRunStatus.FAILURE
     assert instance.event_log_storage.get_concurrency_info("gpu").claimed_slots == []
     assert mend_dead_runs(instance) == []
+
+
+def test_the_daemon_ends_killed_runs_and_frees_what_they_held(tmp_path, instance):
+    limited(instance)
+    process = holder(instance, tmp_path / "started")
+    process.kill()
+    process.wait()
+
+    said = mend_killed_runs(dg.build_sensor_context(instance))
+
+    assert isinstance(said, dg.SkipReason)
+    assert said.skip_message == "ended 1 killed runs"
+    assert instance.event_log_storage.get_concurrency_info("gpu").claimed_slots == []
+    assert mend_killed_runs.default_status == dg.DefaultSensorStatus.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_retried"), [(RunFailureReason.UNKNOWN, True), (RunFailureReason.STEP_FAILURE, False)]
+)
+def test_killed_runs_of_our_jobs_are_started_again_and_failed_ones_are_not(reason, is_retried):
+    settings = yaml.safe_load((Path(__file__).parents[2] / "dagster.yaml").read_text())["run_retries"]
+    with dg.instance_for_test(overrides={"run_retries": settings}) as instance:
+        for job in (catalogue, process_recordings, aggregate, publish, fsck):
+            run = dg.DagsterRun(job_name=job.name, status=dg.DagsterRunStatus.FAILURE, tags=dict(job.tags or {}))
+            instance.add_run(run)
+            instance.add_run_tags(run.run_id, {RUN_FAILURE_REASON_TAG: reason.value})
+            failed = instance.get_run_by_id(run.run_id)
+            assert failed is not None
+            assert should_retry(failed, instance) == is_retried
 
 
 def test_every_run_begins_with_it(tmp_path, instance):
