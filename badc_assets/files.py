@@ -55,6 +55,12 @@ def leftover_temporaries(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def remove_dead_temporaries(folder: Path) -> None:
+    """Remove what processes that are dead by now began in `folder`."""
+    for path in leftover_temporaries(folder):
+        _discard(path)
+
+
 def remove(target: Path) -> None:
     """Remove a file that may be absent. Raises like `atomic_path`."""
     _require_place(target)

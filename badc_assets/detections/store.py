@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from badc_assets.detections.schema import detection_schema, effort_schema, raw_schema
 from badc_assets.detections.tables import Columns, Row
 from badc_assets.errors import BadcError
-from badc_assets.files import atomic_path, remove, sync
+from badc_assets.files import atomic_path, remove, remove_dead_temporaries, sync
 from badc_assets.layout import Layout
 
 if TYPE_CHECKING:
@@ -78,13 +78,15 @@ def write_results(
 ) -> ResultStatus:
     """Replace the results of a recording, in one step for a reader: a crash in between leaves no status that lies.
 
-    All files are complete on disk before the first old one goes, so a full disk costs nothing that was there.
+    All files are complete on disk before the first old one goes, so a full disk costs nothing that was there. What killed
+    processes began for this recording is removed.
     `detections` come in parts of any size. `raw` is what the detector found where that is more than the detections.
     Returns the status with the sizes of the files, as it was stored.
     """
     import pyarrow as pa
 
     old_status = status_path(layout, status.recording_id)
+    remove_dead_temporaries(old_status.parent)
     with atomic_path(old_status) as new_status:
         with (
             atomic_path(layout.detections(status.recording_id)) as detections_file,

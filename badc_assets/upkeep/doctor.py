@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 
 from badc_assets.chunks.interrupted import interrupted_chunkings, reset_interrupted
 from badc_assets.chunks.status import Clock
-from badc_assets.files import leftover_temporaries
+from badc_assets.files import leftover_temporaries, remove_dead_temporaries
 from badc_assets.inference.devices.gpus import Gpu
 from badc_assets.inference.devices.orphans import orphaned_leases
 from badc_assets.inference.scratch import leftovers, remove_leftovers
@@ -148,5 +148,4 @@ def _temporaries(layout: Layout) -> Iterator[Ailment]:
 
 def _remove_temporaries(layout: Layout) -> None:
     for place in _temporary_places(layout):
-        for path in leftover_temporaries(place):
-            path.unlink(missing_ok=True)
+        remove_dead_temporaries(place)

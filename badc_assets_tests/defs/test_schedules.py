@@ -76,9 +76,11 @@ def repository(tmp_path):
 
 
 def automatic(repository) -> dict[str, str]:
-    """Everything that can run by itself, and whether it does unless somebody switches it."""
+    """Everything that starts work by itself, and whether it does unless somebody switches it."""
     everything = [*repository.schedule_defs, *repository.sensor_defs]
-    return {one.name: one.default_status.value for one in everything}
+    statuses = {one.name: one.default_status.value for one in everything}
+    assert statuses.pop("mend_killed_runs") == "RUNNING", "it only tidies up, and is always on"
+    return statuses
 
 
 def test_everything_is_off_until_the_one_setting_turns_it_on(tmp_path, repository):

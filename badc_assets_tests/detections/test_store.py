@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections import Counter
 
 import pytest
@@ -106,3 +108,16 @@ def test_overlap_is_effort_only_once():
         (3000, "ok", 2),
         (2000, "empty", 0),
     ]
+
+
+def test_what_a_killed_process_began_goes_when_the_recording_is_written_again(layout):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    folder = layout.infer_dir("R")
+    folder.mkdir(parents=True)
+    begun, alive = (folder / f".detections.parquet.{pid}.abcd.tmp" for pid in (ended.pid, os.getppid()))
+    begun.touch()
+    alive.touch()
+    write(layout)
+    assert not begun.exists()
+    assert alive.exists(), "another process is writing it"
