@@ -33,7 +33,7 @@ $(READY): constraints.txt pyproject.toml
 	@if [ -e $(VENV)/.incomplete ]; then echo "an earlier set-up was interrupted: starting over"; rm -rf $(VENV); fi
 	@mkdir -p $(VENV) && rm -f $(READY) && touch $(VENV)/.incomplete
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --no-input --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --no-compile --no-input --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(VENV)/.incomplete && mv $(VENV)/.incomplete $@
 
 demo: setup  ## make a small dataset, run every stage on it, and say where the report is

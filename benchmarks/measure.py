@@ -29,6 +29,12 @@ def cost_of(task: str, *arguments: str, runs: int = 3, module: str = "benchmarks
     return Cost(statistics.median(cpu), statistics.median(wall), max(peak), runs, said[-1])
 
 
+def cost_of_command(command: list[str]) -> Cost:
+    """The cost of running a command once."""
+    cpu, wall, peak, said = _run(command)
+    return Cost(cpu, wall, peak, 1, said)
+
+
 def _run(command: list[str]) -> tuple[float, float, float, str]:
     started = time.monotonic()
     with tempfile.TemporaryFile() as output:
