@@ -2,7 +2,7 @@
 
 Each recording is a second long, so what is measured is everything that grows with their number: the sensor, the runs, the
 database of Dagster, the catalogue, the tables, the checks and the web page. It takes hours: what is done stands in
-FOLDER/results.jsonl and is not done again. The tasks run in processes of their own (`scale_tasks.py`), and so do Dagster's commands.
+FOLDER/results.jsonl and is not done again. The tasks (`scale_tasks.py`) run in processes of their own.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class Scenario:
         cost = cost_of_command([sys.executable, "-m", *command])
         with self.results.open("a") as file:
             file.write(json.dumps({"name": name, **asdict(cost)}) + "\n")
-        print(f"{name}: {cost.cpu_s:.1f} CPU s, {cost.wall_s:.1f} s, {cost.peak_mb:.0f} MB {cost.said[-300:]}", flush=True)
+        print(
+            f"{name}: {cost.cpu_s:.1f} CPU s, {cost.wall_s:.1f} s, {cost.peak_mb:.0f} MB {cost.said[-300:]}", flush=True
+        )
         return cost
 
     def task(self, name: str, task: str, *arguments: str) -> Cost:
@@ -101,7 +103,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--recordings", type=int, default=30_000)
     parser.add_argument("--page", type=int, default=500)
-    parser.add_argument("--bundled", type=int, default=10**9, help="pages with the fifth asset, half a megabyte a recording")
+    parser.add_argument(
+        "--bundled", type=int, default=10**9, help="pages with the fifth asset, half a megabyte a recording"
+    )
     chosen = parser.parse_args()
     scenario = Scenario(chosen.folder.absolute())
     scenario.prepare()
@@ -125,6 +129,7 @@ def main() -> None:
         scenario.materialize(f"last page {number}", f"{FOUR},report_bundle", first, last)
     look_at(scenario, "after")
     scenario.task("sizes at the end", "sizes")
+    scenario.measure("web page", ["benchmarks.scale_web", pages[0][0]])
 
 
 def look_at(scenario: Scenario, when: str) -> None:

@@ -12,7 +12,7 @@ CURSOR = Path("cursor")
 
 
 def ticks(page: str) -> None:
-    """Ticks of `new_recordings` until nothing changes; with a page of 0 only one. The ranges that it asks for are not run here."""
+    """Ticks of `new_recordings` until nothing changes; with a page of 0 only one. The ranges are not run here."""
     import dagster as dg
 
     from badc_assets.definitions import build_definitions
@@ -40,7 +40,9 @@ def ticks(page: str) -> None:
                 if request.job_name == "process_recordings"
             ]
             CURSOR.write_text(result.cursor or "")
-            costs.append([round(1000 * (time.perf_counter() - started[0])), round(1000 * (time.process_time() - started[1]))])
+            costs.append(
+                [round(1000 * (time.perf_counter() - started[0])), round(1000 * (time.process_time() - started[1]))]
+            )
             if result.cursor == before or not int(page):
                 break
     print(json.dumps({"wall_cpu_ms": costs, "ranges": ranges}))
