@@ -2,6 +2,8 @@
 
 It is read from `badc.toml` in the current folder (or the file that BADC_PROJECT names), then from the environment:
 BADC_DATASET is `dataset`, BADC_CHUNKING__LENGTH_S is `length_s` of the table `chunking`. The environment wins.
+
+Several datasets are tables [datasets.NAME], each a project of its own: what it does not say is as at the top of the file.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from badc_assets.inference.opening import Wanted
 from badc_assets.inference.settings import InferenceSettings
 from badc_assets.inference.telemetry.run_log import TelemetryRunLog
 from badc_assets.layout import Layout
+from badc_assets.project_datasets import each_dataset
 from badc_assets.provenance.saving import dataset_of
 from badc_assets.provenance.settings import ProvenanceSettings, is_disabled
 from badc_assets.recordings.content_settings import ContentSettings
@@ -44,6 +47,7 @@ OTHER_VARIABLES = frozenset(
         "BADC_DATA_CONFIG",
         "BADC_DISABLE_DATALAD",
         "BADC_HAWKEARS_PYTHON",
+        "BADC_DATASET_NAME",
     }
 )
 """Environment variables with our prefix that are not settings of a project."""
@@ -54,6 +58,7 @@ class Project(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    name: str = Field("", description="Set where there are several datasets: the NAME of its table [datasets.NAME].")
     dataset: Path = Field(Path("data/sample"), description="Folder or DataLad dataset with the recordings.")
     audio: Path | None = Field(
         None, description="Folder of the dataset to scan. Default: `audio` if the dataset has one, else all of it."
@@ -97,6 +102,11 @@ class Project(BaseModel):
         if self.audio is not None and not self.layout.audio.is_relative_to(self.layout.dataset):
             raise ValueError(f"audio ({self.audio}) must be a folder of the dataset ({self.dataset})")
         return self
+
+    @property
+    def identifier(self) -> str:
+        """The name where only letters, digits and underscores may stand."""
+        return self.name.replace("-", "_")
 
     @property
     def layout(self) -> Layout:
@@ -151,16 +161,41 @@ class _Invalid(ValueError):
 
 
 def load_project(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Project:
-    """The project of the current folder and environment. Raises BadcError that names the wrong setting."""
+    """The project of the current folder and environment. Raises BadcError that names the wrong setting, or says that there are
+    several datasets and none was chosen."""
+    projects = load_projects(environment, folder)
+    if len(projects) > 1:
+        known = ", ".join(project.name for project in projects)
+        raise BadcError("badc", f"has several datasets ({known})", "choose one: `badc --dataset-name NAME ...`")
+    return projects[0]
+
+
+def load_projects(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> list[Project]:
+    """The datasets of the current folder and environment, in the order of the file: mostly one. BADC_DATASET_NAME chooses one of
+    several. Raises BadcError that names the wrong setting."""
     environment = os.environ if environment is None else environment
     file = Path(environment.get("BADC_PROJECT") or (folder or Path.cwd()) / PROJECT_FILE)
     values = _file_values(file, is_required="BADC_PROJECT" in environment)
     names = _merge_environment(values, environment)
     try:
-        return _validated(Project, values, "")
-    except _Invalid as error:
+        tables = each_dataset(values, environment)
+        projects = [
+            _validated(Project, table, f"datasets.{table['name']}" if "name" in table else "") for table in tables
+        ]
+    except ValueError as error:
         source = " and ".join([str(file)] * file.is_file() + names) or "the environment"
         raise BadcError(source, str(error), "`badc config` lists all settings") from error
+    return _chosen(projects, environment.get("BADC_DATASET_NAME", ""))
+
+
+def _chosen(projects: list[Project], name: str) -> list[Project]:
+    if not name:
+        return projects
+    chosen = [project for project in projects if project.name == name]
+    if not chosen:
+        known = ", ".join(project.name for project in projects if project.name) or "no [datasets.NAME] in badc.toml"
+        raise BadcError(name, f"is no dataset of the project (there are: {known})", "correct the name")
+    return chosen
 
 
 def _file_values(file: Path, *, is_required: bool) -> dict[str, Any]:

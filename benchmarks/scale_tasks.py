@@ -28,9 +28,7 @@ def ticks(page: str) -> None:
         for _ in range(2000):
             started = time.perf_counter(), time.process_time()
             before = CURSOR.read_text() if CURSOR.is_file() else None
-            context = dg.build_sensor_context(
-                instance=instance, cursor=before, definitions=definitions, resources={"project": project}
-            )
+            context = dg.build_sensor_context(instance=instance, cursor=before, definitions=definitions)
             result = sensor.evaluate_tick(context)
             for request in result.dynamic_partitions_requests or ():
                 instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))

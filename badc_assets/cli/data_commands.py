@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from badc_assets.errors import BadcError
-from badc_assets.project import load_project
+from badc_assets.project import Project, load_projects
 from badc_assets.provenance.connect import (
     KNOWN_URLS,
     Losses,
@@ -128,8 +128,6 @@ def status(
     show_siblings: Annotated[bool, typer.Option("--show-siblings/--hide-siblings", help="Also siblings.")] = False,
 ) -> None:
     """List the connected datasets, and which recordings of the project's dataset are here."""
-    from badc_assets.recordings.content_status import content_status
-
     console = Console(soft_wrap=True, highlight=False)
     datasets = read_registry(registry_file(os.environ))
     columns = ["dataset", "state", "here", *(["kind", "method", "url", "connected", "disconnected"] if details else [])]
@@ -150,7 +148,13 @@ def status(
     for name, dataset in sorted(datasets.items()) if show_siblings else ():
         for sibling, address in siblings(Path(dataset.path)) if kind_of(Path(dataset.path)) != "unknown" else ():
             console.print(f"{name}: sibling {sibling} {address}", markup=False)
-    project = load_project()
+    for project in load_projects():
+        _show_content(console, project)
+
+
+def _show_content(console: Console, project: Project) -> None:
+    from badc_assets.recordings.content_status import content_status
+
     console.print(f"Recordings of {project.layout.dataset} (content.policy {project.content.policy})", markup=False)
     if not project.layout.audio.is_dir():
         console.print("it is not here", markup=False)

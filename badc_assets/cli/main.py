@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version as installed_version
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -50,6 +52,18 @@ retry_commands.add_to(app)
 doctor_commands.add_to(app)
 batch_commands.add_to(app)
 service_commands.add_to(app)
+
+
+@app.callback()
+def choose(
+    dataset_name: Annotated[
+        str | None, typer.Option(help="Which of several datasets of badc.toml.", envvar="BADC_DATASET_NAME")
+    ] = None,
+) -> None:
+    """Field recordings in, checked detections and reports out."""
+    if dataset_name is not None:
+        # What is started from here, Dagster too, must choose the same.
+        os.environ["BADC_DATASET_NAME"] = dataset_name
 
 
 @app.command()

@@ -69,12 +69,13 @@ class Materializer:
 
     def _save(self, instance: dg.DagsterInstance) -> bool:
         """One commit of whatever is not saved yet, where results are saved at all."""
+        from badc_assets.defs.names import partition_set
         from badc_assets.provenance.saving import DataladGateway
         from badc_assets.upkeep.saved import unsaved_recordings
 
         if not self.project.saves_results:
             return True
-        known = set(instance.get_dynamic_partitions("recordings"))
+        known = set(instance.get_dynamic_partitions(partition_set(self.project)))
         unsaved = [key for key in unsaved_recordings(self.project.layout, DataladGateway()) if key in known]
         return self._process("Saving results", ("saved_results",), unsaved, instance, at_most=1)
 
@@ -99,10 +100,12 @@ class Materializer:
         instance: dg.DagsterInstance,
         at_most: int = MAX_RANGES,
     ) -> bool:
+        from badc_assets.defs.names import partition_set
+
         if not recording_ids:
             self.console.print(f"{title}: nothing to do")
             return True
-        ranges = key_ranges(instance.get_dynamic_partitions("recordings"), set(recording_ids), at_most)
+        ranges = key_ranges(instance.get_dynamic_partitions(partition_set(self.project)), set(recording_ids), at_most)
         done = [
             self._materialize(
                 f"{title} ({count})",
@@ -116,8 +119,10 @@ class Materializer:
 
     def _materialize(self, title: str, assets: Sequence[str], *, expected: int, arguments: Sequence[str] = ()) -> bool:
         """Run one command; its whole output goes to a log file, its progress and its errors to the screen."""
+        from badc_assets.defs.names import selected
+
         command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "badc_assets.definitions"]
-        command += ["--select", ",".join(assets), *arguments]
+        command += ["--select", selected(self.project, assets), *arguments]
         log = STORAGE / "logs" / f"{time.strftime('%Y%m%dT%H%M%S')}_{assets[0]}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w") as log_file, _progress(self.console) as progress:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from badc_assets.project import load_project
+from badc_assets.project import Project, load_projects
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,8 +20,12 @@ def add_to(app: typer.Typer) -> None:
 
 def config() -> None:
     """Show every setting with its present value, as it stands in badc.toml and the environment."""
-    project = load_project()
-    table = Table("setting", "value", title="Project")
+    for project in load_projects():
+        _show_settings(project)
+
+
+def _show_settings(project: Project) -> None:
+    table = Table("setting", "value", title=f"Dataset {project.name}" if project.name else "Project")
     values = project.model_dump(mode="json")
     values["detectors"] = {project.detector: project.detector_settings.model_dump(mode="json")}
     for name, value in _flat(values):
@@ -42,13 +46,18 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 def status() -> None:
     """Count the recordings by how far they are, and list what is broken."""
+    for project in load_projects():
+        _show_progress(project)
+
+
+def _show_progress(project: Project) -> None:
     from badc_assets.recordings.current import require_catalog
     from badc_assets.reports.progress import dataset_progress
 
-    layout = load_project().layout
-    progress = dataset_progress(layout, require_catalog(layout).entries)
+    progress = dataset_progress(project.layout, require_catalog(project.layout).entries)
     console = Console()
-    table = Table("recordings", "count", title=f"{progress.total} recordings")
+    title = f"{project.name}: {progress.total} recordings" if project.name else f"{progress.total} recordings"
+    table = Table("recordings", "count", title=title)
     for stage, count in progress.counts.items():
         table.add_row(stage, str(count))
     console.print(table)

@@ -11,7 +11,7 @@ from rich.console import Console
 from badc_assets.cli.instance import prepare_instance
 from badc_assets.cli.materialize import Materializer
 from badc_assets.cli.supervision import run_supervised
-from badc_assets.project import load_project
+from badc_assets.project import load_projects
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,14 +26,18 @@ def run(
 ) -> None:
     """Catalogue the dataset, process the recordings that are new or changed, and rebuild the report.
 
-    The same as running `dagster asset materialize` for each stage. Exit status 1 when a recording was left out.
+    The same as running `dagster asset materialize` for each stage. Of several datasets one after the other, unless one was
+    chosen. Exit status 1 when a recording was left out.
     """
     console = Console()
-    project = load_project()
+    projects = load_projects()
     environment = prepare_instance()
-    materializer = Materializer(project, environment, console)
-    is_complete = materializer.run_all(bundles=bundles)
-    if not is_complete:
+    are_complete = []
+    for project in projects:
+        if project.name:
+            console.print(f"Dataset {project.name}", style="bold")
+        are_complete.append(Materializer(project, environment, console).run_all(bundles=bundles))
+    if not all(are_complete):
         raise typer.Exit(1)
 
 
@@ -44,7 +48,7 @@ def recover() -> None:
 
 def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) -> None:
     """Open Dagster's web page on this project, reachable from this machine only, until ctrl-C. Runs end with it."""
-    load_project()
+    load_projects()
     environment = prepare_instance()
     environment.pop("DAGSTER_MODULE_NAME", None)  # `dagster dev` refuses it beside a workspace
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-w", "workspace.yaml"]

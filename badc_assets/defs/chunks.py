@@ -9,11 +9,13 @@ import dagster as dg
 from badc_assets.chunks.manifest import Chunk
 from badc_assets.chunks.status import ChunkStatus
 from badc_assets.defs.check_targets import latest_materializations
+from badc_assets.defs.dataset import Dataset
 from badc_assets.defs.failures import problems_as_failures
-from badc_assets.defs.partitions import recordings_partitions
-from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema, columns_of
+from badc_assets.defs.names import asset_key
+from badc_assets.defs.settings import column_schema, columns_of
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.files import stable_hash
+from badc_assets.project import Project
 
 if TYPE_CHECKING:
     from badc_assets.chunks.chunking import ChunkOutcome
@@ -22,38 +24,8 @@ if TYPE_CHECKING:
 GROUP = "chunks"
 
 
-@dg.multi_asset(
-    name="chunking",
-    specs=[
-        dg.AssetSpec(
-            "chunk_manifest",
-            deps=["recordings"],
-            owners=OWNERS,
-            description=(
-                "One row per chunk: its span of the recording and the sha256 of its samples. "
-                "Chunks are virtual: no audio is copied."
-            ),
-            kinds={"python", "csv"},
-            metadata=column_schema(columns_of(Chunk)),
-        ),
-        dg.AssetSpec(
-            "chunk_status",
-            deps=["recordings"],
-            owners=OWNERS,
-            description=(
-                "Whether the chunking of each recording completed: every sample was read and "
-                "hashed. Failed ones say why."
-            ),
-            kinds={"python", "json"},
-            metadata=column_schema(columns_of(ChunkStatus)),
-        ),
-    ],
-    partitions_def=recordings_partitions,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    group_name=GROUP,
-)
 def chunking(
-    context: dg.AssetExecutionContext, project: ProjectResource
+    context: dg.AssetExecutionContext, project: Project
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
     """Read each recording once; what is wrong with one is recorded and does not stop the others."""
     from badc_assets.chunks.chunking import chunk_recordings
@@ -79,8 +51,7 @@ def chunking(
         yield status.finish()
 
 
-@dg.asset_check(asset="chunk_status", blocking=True, partitions_def=recordings_partitions)
-def chunking_completed(context: dg.AssetCheckExecutionContext, project: ProjectResource) -> dg.AssetCheckResult:
+def chunking_completed(context: dg.AssetCheckExecutionContext, project: Project) -> dg.AssetCheckResult:
     """Chunking completed for the present audio and settings. Without it a recording is not analysed.
 
     In a run over several recordings one result is stored for each, and a single bad recording does not hold up the others:
@@ -91,10 +62,11 @@ def chunking_completed(context: dg.AssetCheckExecutionContext, project: ProjectR
     keys = context.op_execution_context.partition_keys
     problems = chunking_problems(project.layout, keys, project.chunking)
     if len(keys) > 1:
-        targets = latest_materializations(context.instance, dg.AssetKey("chunk_status"), keys)
+        checked = asset_key(project, "chunk_status")
+        targets = latest_materializations(context.instance, checked, keys)
         for key in keys:
             evaluation = dg.AssetCheckEvaluation(
-                asset_key=dg.AssetKey("chunk_status"),
+                asset_key=checked,
                 check_name="chunking_completed",
                 passed=key not in problems,
                 partition=key,
@@ -114,8 +86,7 @@ def chunking_completed(context: dg.AssetCheckExecutionContext, project: ProjectR
     )
 
 
-@dg.asset_check(asset="chunk_manifest", partitions_def=recordings_partitions)
-def manifest_hashes_match(context: dg.AssetCheckExecutionContext, project: ProjectResource) -> dg.AssetCheckResult:
+def manifest_hashes_match(context: dg.AssetCheckExecutionContext, project: Project) -> dg.AssetCheckResult:
     """The samples of one chunk per recording, read again, have the sha256 that the manifest says."""
     from badc_assets.chunks.verify import changed_chunks
 
@@ -127,8 +98,7 @@ def manifest_hashes_match(context: dg.AssetCheckExecutionContext, project: Proje
     )
 
 
-@dg.asset_check(asset="chunk_status", partitions_def=recordings_partitions)
-def sound_is_usable(context: dg.AssetCheckExecutionContext, project: ProjectResource) -> dg.AssetCheckResult:
+def sound_is_usable(context: dg.AssetCheckExecutionContext, project: Project) -> dg.AssetCheckResult:
     """The sound is within the limits of `chunking.quality`: not silent, broken off, clipped, humming and so on.
 
     Quarantined recordings are not analysed, flagged ones are. `recordings_are_usable` lists those of the whole dataset.
@@ -174,6 +144,28 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-definitions = dg.Definitions(
-    assets=[chunking], asset_checks=[chunking_completed, manifest_hashes_match, sound_is_usable]
-)
+SPECS = {
+    "chunk_manifest": {
+        "description": "One row per chunk: its span of the recording and the sha256 of its samples. Chunks are virtual: no audio "
+        "is copied.",
+        "kinds": {"python", "csv"},
+        "metadata": column_schema(columns_of(Chunk)),
+    },
+    "chunk_status": {
+        "description": "Whether the chunking of each recording completed: every sample was read and hashed. Failed ones say why.",
+        "kinds": {"python", "json"},
+        "metadata": column_schema(columns_of(ChunkStatus)),
+    },
+}
+
+
+def definitions_for(dataset: Dataset) -> dg.Definitions:
+    """The chunks, and the gate before detection."""
+    return dg.Definitions(
+        assets=[dataset.multi_asset(chunking, group=GROUP, specs=SPECS, deps=["recordings"])],
+        asset_checks=[
+            dataset.check(chunking_completed, asset="chunk_status", per_recording=True, blocking=True),
+            dataset.check(manifest_hashes_match, asset="chunk_manifest", per_recording=True),
+            dataset.check(sound_is_usable, asset="chunk_status", per_recording=True),
+        ],
+    )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 
+from badc_assets.defs.names import asset_key
 from badc_assets.project import Project
 
 
@@ -51,4 +52,4 @@ def dropped_content(project: Project, recording_ids: Sequence[str]) -> Iterator[
         "content dropped": len(dropped.recordings),
         "content kept": dg.MetadataValue.md(bullets(dropped.kept)),
     }
-    yield dg.AssetObservation("detections", metadata=metadata)
+    yield dg.AssetObservation(asset_key(project, "detections"), metadata=metadata)

@@ -10,9 +10,10 @@ import dagster as dg
 
 from badc_assets.defs.chunks import bullets
 from badc_assets.defs.content import dropped_content
+from badc_assets.defs.dataset import Dataset
 from badc_assets.defs.failures import problems_as_failures
-from badc_assets.defs.partitions import recordings_partitions
-from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema
+from badc_assets.defs.names import asset_key
+from badc_assets.defs.settings import column_schema
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.detections.schema import DESCRIPTIONS, DETECTION_COLUMNS
 from badc_assets.detections.store import ResultStatus
@@ -25,19 +26,8 @@ from badc_assets.project_record import run_record
 GROUP = "detections"
 
 
-@dg.asset(
-    partitions_def=recordings_partitions,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    deps=["chunk_manifest", "chunk_status"],
-    pool="gpu",
-    op_tags={"badc/stage": "infer", "badc/gpu": "1"},
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"python", "parquet"},
-    metadata=column_schema(DETECTION_COLUMNS, DESCRIPTIONS),
-)
 def detections(
-    context: dg.AssetExecutionContext, project: ProjectResource
+    context: dg.AssetExecutionContext, project: Project
 ) -> Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeResult]:
     """Detections and effort of each recording: what was found, and which time was listened to.
 
@@ -61,43 +51,19 @@ def detections(
                 yield versions.materialization(outcome.recording_id, outcome.result.key, _metadata(project, outcome))
             elif not outcome.is_orphan:
                 left_out[outcome.recording_id] = outcome.reason
-        yield from _run_observation(results, finished_s, engine.log.usage())
+        yield from _run_observation(versions.spec.key, results, finished_s, engine.log.usage())
         yield from dropped_content(project, context.partition_keys)
     if left_out:
         # The check step does not run after a failed step, and the finished recordings deserve their checks.
         for result in _check_results(project, context.partition_keys):
             context.log_event(_evaluation(result))  # pyright: ignore[reportArgumentType]
         # Logged events are stored with the next one that is yielded.
-        yield dg.AssetObservation("detections", metadata={"left out": dg.MetadataValue.md(bullets(left_out))})
+        yield dg.AssetObservation(versions.spec.key, metadata={"left out": dg.MetadataValue.md(bullets(left_out))})
         raise _failure(left_out, len(context.partition_keys))
     yield versions.finish()
 
 
-@dg.multi_asset_check(
-    name="detection_checks",
-    can_subset=True,
-    specs=[
-        dg.AssetCheckSpec(
-            "chunks_accounted_for",
-            asset="detections",
-            partitions_def=recordings_partitions,
-            description="Every chunk of the manifest is in the effort table exactly once, and was analysed.",
-        ),
-        dg.AssetCheckSpec(
-            "detections_inside_chunks",
-            asset="detections",
-            partitions_def=recordings_partitions,
-            description="Every detection starts in its chunk and ends within its recording.",
-        ),
-        dg.AssetCheckSpec(
-            "confidence_in_range",
-            asset="detections",
-            partitions_def=recordings_partitions,
-            description="Every confidence lies in 0..1.",
-        ),
-    ],
-)
-def detection_checks(context: dg.AssetCheckExecutionContext, project: ProjectResource) -> Iterator[dg.AssetCheckResult]:
+def detection_checks(context: dg.AssetCheckExecutionContext, project: Project) -> Iterator[dg.AssetCheckResult]:
     """The rules that the results of every recording must keep."""
     wanted = {key.name for key in context.op_execution_context.selected_asset_check_keys}
     results = _check_results(project, context.op_execution_context.partition_keys)
@@ -111,7 +77,7 @@ def _check_results(project: Project, recording_ids: Sequence[str]) -> list[dg.As
     return [
         dg.AssetCheckResult(
             check_name=check,
-            asset_key="detections",
+            asset_key=asset_key(project, "detections"),
             passed=not broken,
             metadata={"recordings": len(broken), "broken": dg.MetadataValue.md(bullets(broken))},
         )
@@ -120,8 +86,9 @@ def _check_results(project: Project, recording_ids: Sequence[str]) -> list[dg.As
 
 
 def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    assert result.asset_key is not None
     return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey("detections"),
+        asset_key=result.asset_key,
         check_name=result.check_name or "",
         passed=result.passed,
         metadata=result.metadata,
@@ -153,7 +120,10 @@ def _metadata(project: Project, outcome: DetectionOutcome) -> dict[str, dg.Metad
 
 
 def _run_observation(
-    results: Sequence[ResultStatus], finished_s: Sequence[float], usage: Mapping[str, GpuUsage]
+    asset: dg.AssetKey,
+    results: Sequence[ResultStatus],
+    finished_s: Sequence[float],
+    usage: Mapping[str, GpuUsage],
 ) -> Iterator[dg.AssetObservation]:
     """What the run did, in numbers and a picture; nothing where all recordings had results already."""
     from badc_assets.inference.telemetry.run_plot import run_picture
@@ -177,7 +147,7 @@ def _run_observation(
     picture = run_picture(list(zip(finished_s, hours, strict=True)), usage)
     known = {name: value for name, value in figures.items() if value is not None}
     shown = dg.MetadataValue.md(f"![the run](data:image/png;base64,{picture})")
-    yield dg.AssetObservation("detections", metadata={**known, "the run": shown})
+    yield dg.AssetObservation(asset, metadata={**known, "the run": shown})
 
 
 def _failure(left_out: dict[str, str], total: int) -> dg.Failure:
@@ -194,4 +164,27 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-definitions = dg.Definitions(assets=[detections], asset_checks=[detection_checks])
+CHECKS = {
+    "chunks_accounted_for": "Every chunk of the manifest is in the effort table exactly once, and was analysed.",
+    "detections_inside_chunks": "Every detection starts in its chunk and ends within its recording.",
+    "confidence_in_range": "Every confidence lies in 0..1.",
+}
+
+
+def definitions_for(dataset: Dataset) -> dg.Definitions:
+    """The detections, and what must hold for them."""
+    return dg.Definitions(
+        assets=[
+            dataset.asset(
+                detections,
+                group=GROUP,
+                deps=["chunk_manifest", "chunk_status"],
+                per_recording=True,
+                pool="gpu",
+                op_tags={"badc/stage": "infer", "badc/gpu": "1"},
+                kinds={"python", "parquet"},
+                metadata=column_schema(DETECTION_COLUMNS, DESCRIPTIONS),
+            )
+        ],
+        asset_checks=[dataset.multi_check(detection_checks, asset="detections", checks=CHECKS)],
+    )

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from badc_assets.defs.names import in_dataset
 from badc_assets.project import Project
 from badc_assets.upkeep.notify import FailedRun, FailedStep, tell
 
@@ -17,18 +18,29 @@ def failure_sensor(project: Project) -> dg.SensorDefinition:
     running = project.automation.enabled
 
     @dg.run_failure_sensor(
-        name="tell_of_failures",
+        name=in_dataset(project, "tell_of_failures"),
         monitor_all_code_locations=True,  # runs of the command line belong to none
         default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
         description=f"Writes what failed, why, and what to do into {project.layout.failure_log}.",
     )
     def tell_of_failures(context: dg.RunFailureSensorContext) -> None:
+        if not _is_of(project, context):
+            return
         settings = project.automation
         failure = failed_run(context)
         for problem in tell(failure, project.layout.failure_log, settings.failure_webhook, settings.failure_command):
             context.log.warning(problem)
 
     return tell_of_failures
+
+
+def _is_of(project: Project, context: dg.RunFailureSensorContext) -> bool:
+    """Whether the run was about this dataset: by its job, or by an asset that it was asked for."""
+    if not project.name:
+        return True
+    run = context.dagster_run
+    keys = [*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())]
+    return run.job_name.endswith(f"_{project.identifier}") or any(key.path[0] == project.identifier for key in keys)
 
 
 def failed_run(context: dg.RunFailureSensorContext) -> FailedRun:

@@ -6,26 +6,17 @@ import dagster as dg
 
 from badc_assets.chunks.indices.file import COLUMNS, DESCRIPTIONS
 from badc_assets.defs.chunks import bullets
+from badc_assets.defs.dataset import Dataset
 from badc_assets.defs.failures import problems_as_failures
-from badc_assets.defs.partitions import recordings_partitions
-from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema
+from badc_assets.defs.settings import column_schema
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.project import Project
 
 GROUP = "indices"
 
 
-@dg.asset(
-    partitions_def=recordings_partitions,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    deps=["chunk_status"],
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"python", "parquet"},
-    metadata=column_schema(COLUMNS, DESCRIPTIONS),
-)
 def acoustic_indices(
-    context: dg.AssetExecutionContext, project: ProjectResource
+    context: dg.AssetExecutionContext, project: Project
 ) -> Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeResult]:
     """ACI, NDSI, ADI, AEI, BI and H of each chunk, by scikit-maad (`pip install 'badc-assets[indices]'`).
 
@@ -51,9 +42,9 @@ def acoustic_indices(
                 left_out[outcome.recording_id] = outcome.reason
     if left_out:
         # The check step does not run after a failed step, and the finished recordings deserve their check.
-        context.log_event(_evaluation(_bounds_check(project, keys)))  # pyright: ignore[reportArgumentType]
+        context.log_event(_evaluation(versions.spec.key, _bounds_check(project, keys)))  # pyright: ignore[reportArgumentType]
         # A logged event is stored with the next one that is yielded.
-        yield dg.AssetObservation("acoustic_indices", metadata={"left out": dg.MetadataValue.md(bullets(left_out))})
+        yield dg.AssetObservation(versions.spec.key, metadata={"left out": dg.MetadataValue.md(bullets(left_out))})
         raise dg.Failure(
             description=f"{len(left_out)} of {len(keys)} recordings were left out: {', '.join(list(left_out)[:20])}. "
             "The others are finished.",
@@ -63,8 +54,7 @@ def acoustic_indices(
     yield versions.finish()
 
 
-@dg.asset_check(asset="acoustic_indices", partitions_def=recordings_partitions)
-def indices_in_bounds(context: dg.AssetCheckExecutionContext, project: ProjectResource) -> dg.AssetCheckResult:
+def indices_in_bounds(context: dg.AssetCheckExecutionContext, project: Project) -> dg.AssetCheckResult:
     """Every index is a number that its formula can give, or is empty for a stated reason."""
     return _bounds_check(project, context.op_execution_context.partition_keys)
 
@@ -80,13 +70,27 @@ def _bounds_check(project: Project, recording_ids: Sequence[str]) -> dg.AssetChe
     )
 
 
-def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+def _evaluation(asset: dg.AssetKey, result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey("acoustic_indices"),
+        asset_key=asset,
         check_name="indices_in_bounds",
         passed=result.passed,
         metadata=result.metadata,
     )
 
 
-definitions = dg.Definitions(assets=[acoustic_indices], asset_checks=[indices_in_bounds])
+def definitions_for(dataset: Dataset) -> dg.Definitions:
+    """The indices and their check."""
+    return dg.Definitions(
+        assets=[
+            dataset.asset(
+                acoustic_indices,
+                group=GROUP,
+                deps=["chunk_status"],
+                per_recording=True,
+                kinds={"python", "parquet"},
+                metadata=column_schema(COLUMNS, DESCRIPTIONS),
+            )
+        ],
+        asset_checks=[dataset.check(indices_in_bounds, asset="acoustic_indices", per_recording=True)],
+    )

@@ -1,6 +1,4 @@
-"""One partition per recording. Chunks and windows are rows in files, never partitions: millions of them would
-drown the instance.
-"""
+"""Registering recordings as partitions."""
 
 from __future__ import annotations
 
@@ -8,23 +6,25 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-recordings_partitions = dg.DynamicPartitionsDefinition(name="recordings")
+from badc_assets.defs.names import partition_set
+from badc_assets.project import Project
 
 PAGE = 2000
 """Keys registered at once; some SQLite builds refuse more than 32,766 values in one statement."""
 
 
-def register_recordings(instance: dg.DagsterInstance, recording_ids: Sequence[str]) -> int:
-    """Make the partitions equal to the catalogue's recordings; returns how many were new.
+def register_recordings(project: Project, instance: dg.DagsterInstance, recording_ids: Sequence[str]) -> int:
+    """Make the partitions of the dataset equal to the catalogue's recordings; returns how many were new.
 
     New ones are added in the given order. Partitions that the catalogue does not know belong to a dataset that this
     instance looked at before; they are taken away, their history stays.
     """
-    known = set(instance.get_dynamic_partitions("recordings"))
+    name = partition_set(project)
+    known = set(instance.get_dynamic_partitions(name))
     wanted = set(recording_ids)
     new = [recording_id for recording_id in recording_ids if recording_id not in known]
     for start in range(0, len(new), PAGE):
-        instance.add_dynamic_partitions("recordings", new[start : start + PAGE])
+        instance.add_dynamic_partitions(name, new[start : start + PAGE])
     for foreign in known - wanted:
-        instance.delete_dynamic_partition("recordings", foreign)
+        instance.delete_dynamic_partition(name, foreign)
     return len(new)

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from badc_assets.defs.dataset import OWNERS, Dataset
 from badc_assets.defs.failures import problems_as_failures
-from badc_assets.defs.partitions import recordings_partitions, register_recordings
-from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema, columns_of
+from badc_assets.defs.names import asset_key
+from badc_assets.defs.partitions import register_recordings
+from badc_assets.defs.settings import column_schema, columns_of
 from badc_assets.defs.versions import DATA_VERSION_TAG, RecordingVersions
 from badc_assets.files import stable_hash
 from badc_assets.project import Project
@@ -16,15 +18,8 @@ from badc_assets.recordings.model import CatalogEntry, RecordingFacts
 GROUP = "recordings"
 
 
-@dg.asset(
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"python", "parquet"},
-    deps=["audio_source"],
-    metadata=column_schema(columns_of(CatalogEntry)),
-)
 def recording_catalog(
-    context: dg.AssetExecutionContext, project: ProjectResource
+    context: dg.AssetExecutionContext, project: Project
 ) -> Iterator[dg.AssetObservation | dg.MaterializeResult]:
     """Every sound file of the dataset, with a stable id. Registers new recordings as partitions.
 
@@ -44,29 +39,19 @@ def recording_catalog(
     ):
         version = stable_hash([[e.recording_id, e.content_key, e.state] for e in catalog.entries])
         source_version = dataset_commit(project.layout.dataset) or version
-        yield dg.AssetObservation("audio_source", tags={DATA_VERSION_TAG: source_version})
-        entries = catalog.by_id()
+        yield dg.AssetObservation(asset_key(project, "audio_source"), tags={DATA_VERSION_TAG: source_version})
+        entries, files = catalog.by_id(), asset_key(project, "audio_files")
         for recording_id in change.changed:
             tags = {DATA_VERSION_TAG: entries[recording_id].content_key}
-            yield dg.AssetObservation("audio_files", partition=recording_id, tags=tags)
-    new = register_recordings(context.instance, catalog.all_ids)
+            yield dg.AssetObservation(files, partition=recording_id, tags=tags)
+    new = register_recordings(project, context.instance, catalog.all_ids)
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(version), metadata=_catalog_metadata(project, catalog, change, new)
     )
 
 
-@dg.asset(
-    name="recordings",
-    partitions_def=recordings_partitions,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    deps=["audio_files"],
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"python", "json"},
-    metadata=column_schema(columns_of(RecordingFacts)),
-)
 def recordings(
-    context: dg.AssetExecutionContext, project: ProjectResource
+    context: dg.AssetExecutionContext, project: Project
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
     """Format, length, place, time and recorder of each recording, each with its source, and the flags against it.
 
@@ -89,8 +74,7 @@ def recordings(
         yield versions.finish()
 
 
-@dg.asset_check(asset=recording_catalog)
-def no_duplicate_recordings(project: ProjectResource) -> dg.AssetCheckResult:
+def no_duplicate_recordings(project: Project) -> dg.AssetCheckResult:
     """No two files hold the same sound, and no two compete for one recording id."""
     from badc_assets.recordings.catalog import read_catalog
 
@@ -104,8 +88,7 @@ def no_duplicate_recordings(project: ProjectResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset=recording_catalog)
-def names_are_understood(project: ProjectResource) -> dg.AssetCheckResult:
+def names_are_understood(project: Project) -> dg.AssetCheckResult:
     """Every name is read by some template, every declared template reads some name, and every site has a deployment."""
     from badc_assets.recordings.coverage import name_coverage
     from badc_assets.recordings.current import require_catalog
@@ -164,32 +147,48 @@ def _facts_metadata(facts: RecordingFacts) -> dict[str, dg.MetadataValue | int |
     }
 
 
-EXTERNAL_ASSETS = [
-    dg.AssetSpec(
-        "audio_source",
-        group_name=GROUP,
-        owners=OWNERS,
+def _sources(dataset: Dataset) -> list[dg.AssetSpec]:
+    """What is not ours: Dagster only hears when it changed."""
+    folder = dg.AssetSpec(
+        dataset.key("audio_source"),
         kinds={"folder"},
-        description=(
-            "The folder or DataLad dataset with the sound files. Its version is the "
-            "dataset's commit, or a hash of the listing."
-        ),
-    ),
-    dg.AssetSpec(
-        "audio_files",
-        partitions_def=recordings_partitions,
-        deps=["recording_catalog"],
-        group_name=GROUP,
-        owners=OWNERS,
+        description="The folder or DataLad dataset with the sound files. Its version is the dataset's commit, "
+        "or a hash of the listing.",
+    )
+    files = dg.AssetSpec(
+        dataset.key("audio_files"),
+        partitions_def=dataset.recordings,
+        deps=[dataset.key("recording_catalog")],
         kinds={"audio"},
-        description=(
-            "The sound file of each recording. The catalogue reports here which files "
-            "changed, so that only these are read again."
-        ),
-    ),
-]
+        description="The sound file of each recording. The catalogue reports here which files changed, so that only these are "
+        "read again.",
+    )
+    return [each.replace_attributes(group_name=dataset.named(GROUP), owners=OWNERS) for each in (folder, files)]
 
-definitions = dg.Definitions(
-    assets=[*EXTERNAL_ASSETS, recording_catalog, recordings],
-    asset_checks=[no_duplicate_recordings, names_are_understood],
-)
+
+def definitions_for(dataset: Dataset) -> dg.Definitions:
+    """Catalogue and recordings with their checks."""
+    return dg.Definitions(
+        assets=[
+            *_sources(dataset),
+            dataset.asset(
+                recording_catalog,
+                group=GROUP,
+                deps=["audio_source"],
+                kinds={"python", "parquet"},
+                metadata=column_schema(columns_of(CatalogEntry)),
+            ),
+            dataset.asset(
+                recordings,
+                group=GROUP,
+                deps=["audio_files"],
+                per_recording=True,
+                kinds={"python", "json"},
+                metadata=column_schema(columns_of(RecordingFacts)),
+            ),
+        ],
+        asset_checks=[
+            dataset.check(no_duplicate_recordings, asset="recording_catalog"),
+            dataset.check(names_are_understood, asset="recording_catalog"),
+        ],
+    )

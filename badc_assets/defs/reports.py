@@ -7,26 +7,18 @@ from collections.abc import Iterator
 import dagster as dg
 
 from badc_assets.defs.chunks import bullets, usability_result
+from badc_assets.defs.dataset import Dataset
 from badc_assets.defs.failures import problems_as_failures
-from badc_assets.defs.partitions import recordings_partitions
-from badc_assets.defs.settings import OWNERS, ProjectResource, column_schema, table_schema
+from badc_assets.defs.settings import column_schema, table_schema
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.detections.schema import BADC_TYPES, DESCRIPTIONS, DETECTION_COLUMNS, EFFORT_COLUMNS, JOINED_COLUMNS
+from badc_assets.project import Project
 
 GROUP = "reports"
 
 
-@dg.asset(
-    partitions_def=recordings_partitions,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    deps=["detections"],
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"duckdb", "csv", "parquet"},
-    metadata=column_schema(BADC_TYPES),
-)
 def report_bundle(
-    context: dg.AssetExecutionContext, project: ProjectResource
+    context: dg.AssetExecutionContext, project: Project
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
     """BADC's report files for each recording: quicklook, Parquet report, DuckDB file and CSV exports. For
     those who ask for them.
@@ -55,15 +47,7 @@ def report_bundle(
     yield versions.finish()
 
 
-@dg.asset(
-    deps=["detections"],
-    pool="duckdb",
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"duckdb", "parquet"},
-    metadata=column_schema(DETECTION_COLUMNS | JOINED_COLUMNS, DESCRIPTIONS),
-)
-def detection_aggregates(project: ProjectResource) -> dg.MaterializeResult:
+def detection_aggregates(project: Project) -> dg.MaterializeResult:
     """All recordings, effort and detections of the dataset as three sorted Parquet tables and one DuckDB file.
 
     The file is built beside the old one and swapped in, so nobody who reads it ever meets a lock.
@@ -103,14 +87,7 @@ def detection_aggregates(project: ProjectResource) -> dg.MaterializeResult:
     )
 
 
-@dg.asset(
-    deps=[detection_aggregates],
-    pool="duckdb",
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"html", "csv"},
-)
-def dataset_report(project: ProjectResource) -> dg.MaterializeResult:
+def dataset_report(project: Project) -> dg.MaterializeResult:
     """The page for the ecologist: sites, effort, what was found when, examples to hear, and what failed. One HTML file."""
     from badc_assets.reports.dataset_report import write_dataset_report
 
@@ -131,8 +108,7 @@ def dataset_report(project: ProjectResource) -> dg.MaterializeResult:
     )
 
 
-@dg.asset_check(asset=detection_aggregates)
-def aggregates_match_parts(project: ProjectResource) -> dg.AssetCheckResult:
+def aggregates_match_parts(project: Project) -> dg.AssetCheckResult:
     """The dataset-wide tables hold exactly the rows and the effort of the recordings they are made of."""
     from badc_assets.reports.aggregates import check_aggregates
 
@@ -141,8 +117,7 @@ def aggregates_match_parts(project: ProjectResource) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=not differences, metadata={"differences": dg.MetadataValue.md(text)})
 
 
-@dg.asset_check(asset=detection_aggregates)
-def effort_adds_up(project: ProjectResource) -> dg.AssetCheckResult:
+def effort_adds_up(project: Project) -> dg.AssetCheckResult:
     """Every minute of the catalogue is in the effort by site and hour exactly once: analysed, failed, waiting or unusable."""
     from badc_assets.recordings.current import require_catalog
     from badc_assets.reports.site_hours import check_effort
@@ -160,8 +135,7 @@ def effort_adds_up(project: ProjectResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset=detection_aggregates)
-def no_overlapping_recordings(project: ProjectResource) -> dg.AssetCheckResult:
+def no_overlapping_recordings(project: Project) -> dg.AssetCheckResult:
     """No two recordings of one site and side claim the same time: their calls would count twice, or a clock is wrong."""
     from badc_assets.recordings.current import require_catalog
     from badc_assets.recordings.overlaps import overlaps
@@ -176,8 +150,7 @@ def no_overlapping_recordings(project: ProjectResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset=detection_aggregates)
-def recordings_are_usable(project: ProjectResource) -> dg.AssetCheckResult:
+def recordings_are_usable(project: Project) -> dg.AssetCheckResult:
     """Standing list of recordings that are flagged or quarantined for their file, their place and time, or their sound."""
     from badc_assets.recordings.current import require_catalog
     from badc_assets.reports.progress import suspect_recordings
@@ -193,8 +166,7 @@ def recordings_are_usable(project: ProjectResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset=detection_aggregates)
-def failed_recordings(project: ProjectResource) -> dg.AssetCheckResult:
+def failed_recordings(project: Project) -> dg.AssetCheckResult:
     """Standing list of what is broken right now: recordings that are quarantined, or whose chunking or analysis failed.
 
     The job `retry_failed` does exactly these again.
@@ -215,8 +187,7 @@ def failed_recordings(project: ProjectResource) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset=detection_aggregates)
-def one_detector(project: ProjectResource) -> dg.AssetCheckResult:
+def one_detector(project: Project) -> dg.AssetCheckResult:
     """All results come from one detector with one set of settings, so that recordings can be compared."""
     from badc_assets.reports.aggregates import mixed_detectors
 
@@ -227,14 +198,43 @@ def one_detector(project: ProjectResource) -> dg.AssetCheckResult:
     )
 
 
-definitions = dg.Definitions(
-    assets=[report_bundle, detection_aggregates, dataset_report],
-    asset_checks=[
-        aggregates_match_parts,
-        effort_adds_up,
-        no_overlapping_recordings,
-        recordings_are_usable,
-        failed_recordings,
-        one_detector,
-    ],
+CHECKS = (
+    aggregates_match_parts,
+    effort_adds_up,
+    no_overlapping_recordings,
+    recordings_are_usable,
+    failed_recordings,
+    one_detector,
 )
+
+
+def definitions_for(dataset: Dataset) -> dg.Definitions:
+    """Bundles, tables and report, with the standing checks of the whole dataset."""
+    return dg.Definitions(
+        assets=[
+            dataset.asset(
+                report_bundle,
+                group=GROUP,
+                deps=["detections"],
+                per_recording=True,
+                kinds={"duckdb", "csv", "parquet"},
+                metadata=column_schema(BADC_TYPES),
+            ),
+            dataset.asset(
+                detection_aggregates,
+                group=GROUP,
+                deps=["detections"],
+                pool="duckdb",
+                kinds={"duckdb", "parquet"},
+                metadata=column_schema(DETECTION_COLUMNS | JOINED_COLUMNS, DESCRIPTIONS),
+            ),
+            dataset.asset(
+                dataset_report,
+                group=GROUP,
+                deps=["detection_aggregates"],
+                pool="duckdb",
+                kinds={"html", "csv"},
+            ),
+        ],
+        asset_checks=[dataset.check(check, asset="detection_aggregates") for check in CHECKS],
+    )

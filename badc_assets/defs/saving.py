@@ -5,28 +5,17 @@ from collections.abc import Iterator
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from badc_assets.defs.dataset import Dataset
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.jobs import SAVES
-from badc_assets.defs.partitions import recordings_partitions
-from badc_assets.defs.settings import OWNERS, ProjectResource
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.project import Project
 
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end", "dagster/partition")
 
 
-@dg.asset(
-    partitions_def=recordings_partitions,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    deps=["detections"],
-    pool="datalad",
-    group_name="detections",
-    owners=OWNERS,
-    kinds={"python", "git"},
-    tags=SAVES,
-)
 def saved_results(
-    context: dg.AssetExecutionContext, project: ProjectResource
+    context: dg.AssetExecutionContext, project: Project
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
     """The results of the batch as one commit of the dataset. Its version is the commit that last changed a recording's results.
 
@@ -46,26 +35,34 @@ def saved_results(
         yield versions.finish()
 
 
-def definitions_for(project: Project) -> dg.Definitions:
+def definitions_for(dataset: Dataset) -> dg.Definitions:
     """Nothing where results are not saved: the graph of a plain folder has no such asset."""
-    if not project.saves_results:
+    if not dataset.project.saves_results:
         return dg.Definitions()
+    saved = dataset.asset(
+        saved_results,
+        group="detections",
+        deps=["detections"],
+        per_recording=True,
+        pool="datalad",
+        kinds={"python", "git"},
+        tags=SAVES,
+    )
     save_results = dg.define_asset_job(
-        "save_results",
-        selection=dg.AssetSelection.assets(saved_results),
-        partitions_def=recordings_partitions,
+        dataset.named("save_results"),
+        selection=dg.AssetSelection.assets(saved),
+        partitions_def=dataset.recordings,
         description="Save results that are not saved yet, as one commit. Start it for a range of recordings.",
     )
-    return dg.Definitions(
-        assets=[saved_results], jobs=[save_results], sensors=[_save_after_failure(project, save_results)]
-    )
+    return dg.Definitions(assets=[saved], jobs=[save_results], sensors=[_save_after_failure(dataset, save_results)])
 
 
-def _save_after_failure(project: Project, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
-    running = project.automation.enabled
+def _save_after_failure(dataset: Dataset, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+    running = dataset.project.automation.enabled
+    analysis = dataset.key("detections").to_python_identifier()
 
     @dg.run_failure_sensor(
-        name="save_after_failure",
+        name=dataset.named("save_after_failure"),
         monitor_all_code_locations=True,
         default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
         request_job=job,
@@ -75,8 +72,8 @@ def _save_after_failure(project: Project, job: UnresolvedAssetJobDefinition) -> 
         run = context.dagster_run
         tags = {name: run.tags[name] for name in RANGE_TAGS if name in run.tags}
         started = context.instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_START).records
-        if not tags or not any(record.event_log_entry.step_key == "detections" for record in started):
+        if not tags or not any(record.event_log_entry.step_key == analysis for record in started):
             return dg.SkipReason("the run analysed nothing")
-        return dg.RunRequest(run_key=run.run_id, job_name="save_results", tags=tags)
+        return dg.RunRequest(run_key=run.run_id, job_name=job.name, tags=tags)
 
     return save_after_failure

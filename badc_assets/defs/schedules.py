@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from copy import copy
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 from dagster._utils.schedules import is_valid_cron_string
 
-from badc_assets.defs.jobs import CONSISTENT, DATASET_WIDE
+from badc_assets.defs.dataset import Dataset
+from badc_assets.defs.jobs import AGGREGATE, DATASET_WIDE, FSCK, PUBLISH, consistent
+from badc_assets.defs.names import asset_key
 from badc_assets.errors import BadcError
+from badc_assets.project import Project
 from badc_assets.upkeep.settings import AutomationSettings
 
 FOLLOWING = ("chunk_manifest", "chunk_status", "detections")
@@ -32,19 +34,9 @@ def attributes(settings: AutomationSettings) -> dict[str, dict[str, Any]]:
     return conditions | {name: {"freshness_policy": fresh} for name in DATASET_WIDE}
 
 
-def switched(definitions: dg.Definitions, settings: AutomationSettings) -> dg.Definitions:
-    """The sensors of these definitions as the one setting says: those that notice new recordings are made before it is known."""
-    if not settings.enabled:
-        return definitions
-    sensors = [copy(sensor) for sensor in definitions.sensors or ()]
-    for sensor in sensors:
-        # Dagster has no public way to say this of a sensor that is made.
-        sensor._default_status = dg.DefaultSensorStatus.RUNNING  # pyright: ignore[reportAttributeAccessIssue]
-    return dg.Definitions(sensors=sensors)
-
-
-def automation(settings: AutomationSettings) -> dg.Definitions:
+def definitions_for(dataset: Dataset) -> dg.Definitions:
     """The schedules and the sensor that starts what follows new recordings."""
+    settings = dataset.project.automation
     crons = {
         "automation.aggregates": settings.aggregates,
         "automation.report": settings.report,
@@ -57,28 +49,28 @@ def automation(settings: AutomationSettings) -> dg.Definitions:
     return dg.Definitions(
         sensors=[
             dg.AutomationConditionSensorDefinition(
-                "follow_recordings",
-                target=dg.AssetSelection.assets(*FOLLOWING),
+                dataset.named("follow_recordings"),
+                target=dataset.selection(*FOLLOWING),
                 default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
                 description="Chunks and analyses what was examined, where the blocking checks passed.",
             )
         ],
         schedules=[
-            _aggregates(settings),
+            _aggregates(dataset),
             dg.ScheduleDefinition(
-                name="report_nightly",
-                job_name="publish",
+                name=dataset.named("report_nightly"),
+                job_name=dataset.named(PUBLISH),
                 cron_schedule=settings.report,
                 execution_timezone=settings.zone,
                 default_status=_status(running=running),
                 description="Rebuilds tables and report.",
             ),
             dg.ScheduleDefinition(
-                name="fsck_weekly",
-                job_name="fsck",
+                name=dataset.named("fsck_weekly"),
+                job_name=dataset.named(FSCK),
                 cron_schedule=settings.fsck,
                 execution_timezone=settings.zone,
-                run_config=_fsck_config(is_full=settings.fsck_full),
+                run_config=_fsck_config(dataset.project, is_full=settings.fsck_full),
                 default_status=_status(running=running),
                 description="Compares manifests, results and tables, and looks for orphans and missing content.",
             ),
@@ -86,27 +78,29 @@ def automation(settings: AutomationSettings) -> dg.Definitions:
     )
 
 
-def _aggregates(settings: AutomationSettings) -> dg.ScheduleDefinition:
+def _aggregates(dataset: Dataset) -> dg.ScheduleDefinition:
+    settings = dataset.project.automation
+
     @dg.schedule(
-        name="aggregates_hourly",
-        job_name="aggregate",
+        name=dataset.named("aggregates_hourly"),
+        job_name=dataset.named(AGGREGATE),
         cron_schedule=settings.aggregates,
         execution_timezone=settings.zone,
         default_status=_status(running=settings.enabled),
         description="Rebuilds the dataset-wide tables when detections changed since they were made.",
     )
     def aggregates_hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if not detections_changed(context.instance):
+        if not detections_changed(dataset.project, context.instance):
             return dg.SkipReason("no detections changed since the tables were made")
         return dg.RunRequest()
 
     return aggregates_hourly
 
 
-def detections_changed(instance: dg.DagsterInstance) -> bool:
+def detections_changed(project: Project, instance: dg.DagsterInstance) -> bool:
     """Whether some recording was analysed after the tables were begun. Two lookups, however many recordings there are."""
-    newest = instance.get_latest_materialization_event(dg.AssetKey("detections"))
-    tables = instance.fetch_materializations(dg.AssetKey("detection_aggregates"), limit=1).records
+    newest = instance.get_latest_materialization_event(asset_key(project, "detections"))
+    tables = instance.fetch_materializations(asset_key(project, "detection_aggregates"), limit=1).records
     if newest is None:
         return False
     if not tables:
@@ -116,8 +110,9 @@ def detections_changed(instance: dg.DagsterInstance) -> bool:
     return newest.timestamp >= began
 
 
-def _fsck_config(*, is_full: bool) -> dict[str, object]:
-    op = f"{CONSISTENT.asset_key.to_python_identifier()}_{CONSISTENT.name}"
+def _fsck_config(project: Project, *, is_full: bool) -> dict[str, object]:
+    check = consistent(project)
+    op = f"{check.asset_key.to_python_identifier()}_{check.name}"
     return {"ops": {op: {"config": {"full": is_full}}}}
 
 

@@ -1,15 +1,8 @@
-"""What all asset definitions share: owners, the project as a resource, code versions."""
+"""How Dagster is shown the columns of a table."""
 
 from typing import Any, get_args, get_type_hints
 
 import dagster as dg
-
-from badc_assets.project import Project
-
-OWNERS = ["team:bioacoustics"]
-
-ProjectResource = dg.ResourceParam[Project]
-"""The project, given to assets and checks as the resource `project`."""
 
 
 def columns_of(row: type) -> dict[str, str]:

@@ -7,16 +7,13 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.utils import make_new_backfill_id
 
-from badc_assets.defs.chunks import chunking
-from badc_assets.defs.detections import detections
+from badc_assets.defs import chunks, detections, recordings
+from badc_assets.defs.dataset import Dataset
 from badc_assets.defs.failures import problems_as_failures
-from badc_assets.defs.jobs import CONSISTENT, PER_RECORDING
-from badc_assets.defs.recordings import recordings
+from badc_assets.defs.jobs import PER_RECORDING
+from badc_assets.defs.names import asset_key, partition_set
 from badc_assets.defs.recovery import free_leaked_slots, mend_dead_runs
-from badc_assets.defs.settings import ProjectResource
-
-_GRAPH = AssetGraph.from_assets([recordings, chunking, detections])
-"""The stages that a retry goes through."""
+from badc_assets.project import Project
 
 
 class FsckConfig(dg.Config):
@@ -25,9 +22,8 @@ class FsckConfig(dg.Config):
     full: bool = False
 
 
-@dg.asset_check(asset=CONSISTENT.asset_key, name=CONSISTENT.name)
 def dataset_is_consistent(
-    context: dg.AssetCheckExecutionContext, config: FsckConfig, project: ProjectResource
+    context: dg.AssetCheckExecutionContext, config: FsckConfig, project: Project
 ) -> dg.AssetCheckResult:
     """Manifests, results and tables agree; with `full` also with all sound that is here. The same as `badc fsck`."""
     from badc_assets.upkeep.fsck import fsck
@@ -53,15 +49,14 @@ def dataset_is_consistent(
     )
 
 
-@dg.op
-def request_retry(context: dg.OpExecutionContext, project: ProjectResource) -> None:
+def request_retry(context: dg.OpExecutionContext, project: Project) -> None:
     """Ask the daemon for runs over exactly the recordings that are broken now."""
     from badc_assets.recordings.current import require_catalog
     from badc_assets.upkeep.failures import broken_recordings
 
     with problems_as_failures():
         broken = broken_recordings(project.layout, require_catalog(project.layout).entries)
-    known = set(context.instance.get_dynamic_partitions("recordings"))
+    known = set(context.instance.get_dynamic_partitions(partition_set(project)))
     keys = [each.recording_id for each in broken if each.recording_id in known]
     if not keys:
         context.log.info("Nothing is broken.")
@@ -70,9 +65,9 @@ def request_retry(context: dg.OpExecutionContext, project: ProjectResource) -> N
         context.log.info("%s: %s", each.recording_id, each)
     backfill = PartitionBackfill.from_asset_partitions(
         backfill_id=make_new_backfill_id(),
-        asset_graph=_GRAPH,
+        asset_graph=_stages(project),
         partition_names=keys,
-        asset_selection=[dg.AssetKey(name) for name in PER_RECORDING],
+        asset_selection=[asset_key(project, name) for name in PER_RECORDING],
         backfill_timestamp=time.time(),
         tags={"badc/retry": "failed"},
         dynamic_partitions_store=context.instance,
@@ -85,10 +80,26 @@ def request_retry(context: dg.OpExecutionContext, project: ProjectResource) -> N
     context.add_output_metadata({"recordings": len(keys), "backfill": backfill.backfill_id})
 
 
-@dg.job(description="Do again exactly the recordings that the check `failed_recordings` lists. Needs the daemon.")
-def retry_failed() -> None:
-    """One backfill over what is broken."""
-    request_retry()
+def _stages(project: Project) -> AssetGraph:
+    """What a retry goes through."""
+    dataset = Dataset(project)
+    stages = (each.definitions_for(dataset).assets or () for each in (recordings, chunks, detections))
+    return AssetGraph.from_assets(
+        [asset for stage in stages for asset in stage if isinstance(asset, dg.AssetsDefinition)]
+    )
+
+
+def _retry_failed(dataset: Dataset) -> dg.JobDefinition:
+    request = dataset.op(request_retry)
+
+    @dg.job(
+        name=dataset.named("retry_failed"),
+        description="Do again exactly the recordings that the check `failed_recordings` lists. Needs the daemon.",
+    )
+    def retry_failed() -> None:
+        request()
+
+    return retry_failed
 
 
 @dg.sensor(
@@ -104,4 +115,8 @@ def mend_killed_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason(f"ended {len(mended)} killed runs" if mended else "no run was killed")
 
 
-definitions = dg.Definitions(asset_checks=[dataset_is_consistent], jobs=[retry_failed], sensors=[mend_killed_runs])
+def definitions_for(dataset: Dataset) -> dg.Definitions:
+    """The check that looks through everything, and the job that does again what is broken."""
+    return dg.Definitions(
+        asset_checks=[dataset.check(dataset_is_consistent, asset="detection_aggregates")], jobs=[_retry_failed(dataset)]
+    )

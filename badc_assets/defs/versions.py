@@ -36,7 +36,7 @@ class RecordingVersions:
     @classmethod
     def begin(cls, context: dg.AssetExecutionContext, asset: str) -> RecordingVersions:
         """Call before anything is read."""
-        spec = context.assets_def.specs_by_key[dg.AssetKey(asset)]
+        spec = next(spec for spec in context.assets_def.specs if spec.key.path[-1] == asset)
         return cls(spec, context.instance.event_log_storage.get_maximum_record_id() or 0)
 
     def materialization(self, recording_id: str, data_version: str, metadata: Metadata) -> dg.AssetMaterialization:

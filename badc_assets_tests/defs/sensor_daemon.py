@@ -27,9 +27,7 @@ class Daemon:
     def tick(self, *, dies: bool = False) -> bool:
         """One tick; whether it changed anything. One that `dies` does so after its runs and before its cursor is stored."""
         definitions = build_definitions(self.project)
-        context = dg.build_sensor_context(
-            instance=self.instance, cursor=self.cursor, definitions=definitions, resources={"project": self.project}
-        )
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor, definitions=definitions)
         result = definitions.resolve_sensor_def(self.sensor).evaluate_tick(context)
         for event in result.asset_events:
             self.instance.report_runless_asset_event(event)  # pyright: ignore[reportArgumentType]

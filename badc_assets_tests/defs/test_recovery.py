@@ -16,8 +16,9 @@ from dagster._core.events import RunFailureReason
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG
 from dagster._daemon.auto_run_reexecution.auto_run_reexecution import should_retry
 
+from badc_assets.defs.dataset import Dataset
 from badc_assets.defs.executors import executor_for
-from badc_assets.defs.jobs import aggregate, catalogue, fsck, process_recordings, publish
+from badc_assets.defs.jobs import jobs_of
 from badc_assets.defs.recovery import mend_dead_runs
 from badc_assets.defs.upkeep import mend_killed_runs
 from badc_assets.project import Project
@@ -91,10 +92,10 @@ def test_the_daemon_ends_killed_runs_and_frees_what_they_held(tmp_path, instance
 @pytest.mark.parametrize(
     ("reason", "is_retried"), [(RunFailureReason.UNKNOWN, True), (RunFailureReason.STEP_FAILURE, False)]
 )
-def test_killed_runs_of_our_jobs_are_started_again_and_failed_ones_are_not(reason, is_retried):
+def test_killed_runs_of_our_jobs_are_started_again_and_failed_ones_are_not(tmp_path, reason, is_retried):
     settings = yaml.safe_load((Path(__file__).parents[2] / "dagster.yaml").read_text())["run_retries"]
     with dg.instance_for_test(overrides={"run_retries": settings}) as instance:
-        for job in (catalogue, process_recordings, aggregate, publish, fsck):
+        for job in jobs_of(Dataset(Project.model_validate({"dataset": tmp_path}))).values():
             run = dg.DagsterRun(job_name=job.name, status=dg.DagsterRunStatus.FAILURE, tags=dict(job.tags or {}))
             instance.add_run(run)
             instance.add_run_tags(run.run_id, {RUN_FAILURE_REASON_TAG: reason.value})

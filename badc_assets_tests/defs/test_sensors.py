@@ -162,9 +162,7 @@ def test_an_unchanged_tick_takes_no_time(repository: Repository, instance):
     definitions = build_definitions(project)
     daemon = Daemon(project, instance)
     daemon.until_idle()
-    context = dg.build_sensor_context(
-        instance=instance, cursor=daemon.cursor, definitions=definitions, resources={"project": project}
-    )
+    context = dg.build_sensor_context(instance=instance, cursor=daemon.cursor, definitions=definitions)
     sensor = definitions.get_sensor_def("new_recordings")
     sensor.evaluate_tick(context)
     started = time.perf_counter()
