@@ -25,6 +25,7 @@ from badc_assets_tests.audio.builders import chunk as riff_chunk
 from badc_assets_tests.audio.builders import cut, format_chunk, riff
 from badc_assets_tests.datasets import Dataset, make_dataset
 from badc_assets_tests.defs.running import PER_RECORDING, failure_text, materialized, run_assets
+from badc_assets_tests.instances import new_instance
 from badc_assets_tests.sounds import noise, with_tone, write_sound
 from badc_assets_tests.whole_runs import analysed, results, run_all, shown, temporary_files
 
@@ -34,7 +35,7 @@ ANNEX_KEY = "SHA256E-s96044--" + 64 * "a" + ".wav"
 @pytest.fixture
 def instance():
     """An instance on disk that goes away."""
-    with dg.instance_for_test() as fresh:
+    with new_instance() as fresh:
         yield fresh
 
 

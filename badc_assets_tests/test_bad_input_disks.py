@@ -24,6 +24,7 @@ from badc_assets.reports.database import new_database
 from badc_assets.reports.progress import dataset_progress
 from badc_assets_tests.datasets import make_dataset
 from badc_assets_tests.defs.running import PER_RECORDING, failure_text, materialized, run_assets
+from badc_assets_tests.instances import new_instance
 from badc_assets_tests.sounds import noise, write_sound
 from badc_assets_tests.whole_runs import analysed, results, run_all, shown, temporary_files
 
@@ -33,7 +34,7 @@ KIB = 1024
 @pytest.fixture
 def instance():
     """An instance on disk that goes away."""
-    with dg.instance_for_test() as fresh:
+    with new_instance() as fresh:
         yield fresh
 
 

@@ -12,6 +12,7 @@ import dagster as dg
 
 from badc_assets_tests.cli.test_commands import Shell, home
 from badc_assets_tests.datasets import Dataset, make_dataset
+from badc_assets_tests.instances import new_instance
 from badc_assets_tests.whole_runs import analysed, results, run_all, temporary_files
 
 __all__ = ["home"]
@@ -76,7 +77,7 @@ def test_stopped_twice_then_finished_by_two_at_once(home, tmp_path):
     assert max(counts.values()) == 1
 
     alone = make_dataset(tmp_path / "alone", COUNT, seconds=30)
-    with dg.instance_for_test() as instance:
+    with new_instance() as instance:
         assert run_all(alone.project, instance) == []
     for recording in dataset.recording_ids:
         assert results(dataset.layout, recording) == results(alone.layout, recording)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+REPOSITORY = Path(__file__).resolve().parents[1]
+
 
 def _project(dataset: str, output: str):
     from badc_assets.project import Project
@@ -129,6 +131,7 @@ def bundle(dataset: str, output: str) -> None:
 def bundle_through_dagster(dataset: str, output: str) -> None:
     """The same five stages and their checks as one range run on an instance on disk."""
     import dagster as dg
+    import yaml
 
     from badc_assets.definitions import build_definitions
 
@@ -141,7 +144,9 @@ def bundle_through_dagster(dataset: str, output: str) -> None:
     ]
     resolved = dg.Definitions.merge(definitions, dg.Definitions(jobs=jobs))
     Path(output).mkdir(parents=True, exist_ok=True)
-    with dg.instance_for_test(temp_dir=output) as instance:
+    storage = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())["storage"]
+    storage["custom"]["config"]["base_dir"] = f"{output}/dagster"
+    with dg.instance_for_test(overrides={"storage": storage}, temp_dir=output) as instance:
         assert resolved.resolve_job_def("find").execute_in_process(instance=instance).success
         keys = instance.get_dynamic_partitions("recordings")
         tags = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}

@@ -3,12 +3,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from badc_assets.project import Project
 from badc_assets_tests.datasets import Dataset, make_dataset
 from badc_assets_tests.defs.running import PER_RECORDING, run_assets
+from badc_assets_tests.instances import new_instance
 
 CHUNKING = {"length_s": 2}
 
@@ -16,7 +16,7 @@ CHUNKING = {"length_s": 2}
 @pytest.fixture
 def instance():
     """An instance on disk that goes away."""
-    with dg.instance_for_test() as fresh:
+    with new_instance() as fresh:
         yield fresh
 
 
@@ -25,7 +25,7 @@ def _finished_once(tmp_path_factory) -> Path:
     """A dataset of three recordings that went through the whole graph, in `data`, and its instance, in `home`."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "home").mkdir()
-    with dg.instance_for_test(temp_dir=str(folder / "home")) as instance:
+    with new_instance(folder / "home") as instance:
         dataset = make_dataset(folder / "data", 3, chunking=CHUNKING)
         assert run_assets(dataset.project, instance, ["recording_catalog"]).success
         assert run_assets(dataset.project, instance, (*PER_RECORDING, "report_bundle"), dataset.recording_ids).success
@@ -46,5 +46,5 @@ def finished_instance(_finished_once, tmp_path_factory):
     """A copy of its instance."""
     home = tmp_path_factory.mktemp("home")
     shutil.copytree(_finished_once / "home", home, dirs_exist_ok=True)
-    with dg.instance_for_test(temp_dir=str(home)) as instance:
+    with new_instance(home) as instance:
         yield instance

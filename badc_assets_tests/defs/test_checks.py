@@ -11,6 +11,7 @@ import pytest
 from badc_assets.definitions import build_definitions
 from badc_assets_tests.datasets import make_dataset
 from badc_assets_tests.defs.running import PER_RECORDING, run_assets
+from badc_assets_tests.instances import new_instance
 from badc_assets_tests.sounds import noise, write_sound
 
 
@@ -182,7 +183,7 @@ def test_failed_recordings(dataset, instance):
 
 def test_a_red_range_checks_what_it_finished(tmp_path):
     dataset = make_dataset(tmp_path, 3, bad=(1,))
-    with dg.instance_for_test() as instance:
+    with new_instance() as instance:
         run_assets(dataset.project, instance, ["recording_catalog"])
         result = run_assets(dataset.project, instance, PER_RECORDING, dataset.recording_ids)
     assert not result.success

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 
-import dagster as dg
 import duckdb
 import pytest
 
@@ -13,6 +12,7 @@ from badc_assets.project import Project
 from badc_assets.recordings.current import require_catalog
 from badc_assets.recordings.facts import read_facts
 from badc_assets_tests.defs.running import PER_RECORDING, materialized, run_assets
+from badc_assets_tests.instances import new_instance
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def finished(shared_data, tmp_path_factory):
     """The project after a run of everything, and its instance."""
     output = tmp_path_factory.mktemp("real")
     project = Project.model_validate({"dataset": shared_data / "recordings", "output": output})
-    with dg.instance_for_test() as instance:
+    with new_instance() as instance:
         assert run_assets(project, instance, ["recording_catalog"]).success
         ids = instance.get_dynamic_partitions("recordings")
         assert run_assets(project, instance, PER_RECORDING, ids).success

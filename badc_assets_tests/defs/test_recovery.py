@@ -22,6 +22,7 @@ from badc_assets.defs.jobs import jobs_of
 from badc_assets.defs.recovery import mend_dead_runs
 from badc_assets.defs.upkeep import mend_killed_runs
 from badc_assets.project import Project
+from badc_assets_tests.instances import new_instance
 
 HOLD_THE_SLOT = """
 import pathlib, sys, time
@@ -94,7 +95,7 @@ def test_the_daemon_ends_killed_runs_and_frees_what_they_held(tmp_path, instance
 )
 def test_killed_runs_of_our_jobs_are_started_again_and_failed_ones_are_not(tmp_path, reason, is_retried):
     settings = yaml.safe_load((Path(__file__).parents[2] / "dagster.yaml").read_text())["run_retries"]
-    with dg.instance_for_test(overrides={"run_retries": settings}) as instance:
+    with new_instance(run_retries=settings) as instance:
         for job in jobs_of(Dataset(Project.model_validate({"dataset": tmp_path}))).values():
             run = dg.DagsterRun(job_name=job.name, status=dg.DagsterRunStatus.FAILURE, tags=dict(job.tags or {}))
             instance.add_run(run)
