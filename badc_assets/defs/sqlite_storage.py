@@ -1,7 +1,7 @@
 """Dagster's SQLite storage, with connections that are kept.
 
-Dagster opens a database anew for each event: SQLAlchemy then compiles every statement again, and SQLite, when the only connection to
-a database in WAL mode closes, copies the log into it and syncs. Both together are most of what Dagster costs per recording.
+Dagster opens a database anew for each event: SQLAlchemy then compiles every statement again, and SQLite, when the only connection
+to a database in WAL mode closes, copies the log into it and syncs. Both together are most of what Dagster costs per recording.
 """
 
 from __future__ import annotations
