@@ -8,9 +8,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from badc_assets.project import Project
 from badc_assets.recordings.current import read_catalog
 from badc_assets_tests.cli.test_commands import Shell, home
+from badc_assets_tests.instances import new_instance
 from badc_assets_tests.repositories import Repository
+from badc_assets_tests.whole_runs import run_all
 
 __all__ = ["home"]
 
@@ -62,8 +65,9 @@ def test_five_recordings_are_missing_and_nothing_is_invented(clone: Path, home: 
     }
     assert new == set()
 
-    status, output = shell("badc", "run", BADC_CONTENT__POLICY="fetch")
-    assert status == 0, output
+    with new_instance() as instance:
+        fetching = Project.model_validate({"dataset": clone, "content": {"policy": "fetch"}})
+        assert run_all(fetching, instance) == []
     assert {path: tree(clone).get(path) for path in files_before} == files_before
 
 

@@ -1,4 +1,4 @@
-"""HawkEars, a program and a transformers model through `dagster asset materialize`, each in its own processes."""
+"""HawkEars, a program and a transformers model through the graph, each in its own processes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 
 from badc_assets.detections.store import read_table
 from badc_assets.project import Project
-from badc_assets_tests.cli.test_commands import PER_RECORDING, Shell, home
+from badc_assets_tests.cli.test_commands import Shell, home
 from badc_assets_tests.datasets import make_dataset
+from badc_assets_tests.defs.running import PER_RECORDING, failure_text, run_assets
 from badc_assets_tests.detectors.hawkears.environment import make_environment, make_root, sound
 from badc_assets_tests.detectors.hawkears.real import make_real_root, needs_real_hawkears, real_python
 from badc_assets_tests.detectors.transformers.models import save_model
@@ -29,21 +30,13 @@ json.dump({"detections": [found]}, open(given["--output"], "w"))
 """
 
 
-def materialize(shell: Shell, detector: str, **settings: object) -> tuple[int, str]:
-    prefix = f"BADC_DETECTORS__{detector.upper()}__"
-    environment = {"BADC_DETECTOR": detector} | {prefix + name.upper(): str(value) for name, value in settings.items()}
-    status, output = shell("dagster", "asset", "materialize", "--select", "recording_catalog", **environment)
-    assert status == 0, output
-    first, last = ordered(shell)
-    command = ("--select", PER_RECORDING, "--partition-range", f"{first}...{last}")
-    return shell("dagster", "asset", "materialize", *command, **environment)
-
-
-def ordered(shell: Shell) -> tuple[str, str]:
-    from badc_assets.recordings.current import require_catalog
-
-    ids = require_catalog(Project.model_validate({"dataset": shell.environment["BADC_DATASET"]}).layout).all_ids
-    return ids[0], ids[-1]
+def run(folder: Path, instance, detector: str, **settings: object) -> tuple[bool, str]:
+    """All recordings through the graph in this process, and the detector in its own: whether it went well, and what failed said."""
+    values = {"dataset": folder, "detector": detector, "chunking": {"length_s": 2}, "detectors": {detector: settings}}
+    project = Project.model_validate(values)
+    assert run_assets(project, instance, ["recording_catalog"]).success
+    result = run_assets(project, instance, PER_RECORDING, instance.get_dynamic_partitions("recordings"))
+    return result.success, failure_text(result)
 
 
 def found(dataset: Path, recording: str) -> list[tuple]:
@@ -54,13 +47,13 @@ def found(dataset: Path, recording: str) -> list[tuple]:
     ]
 
 
-def test_hawkears_stand_in(home, tmp_path):
+def test_hawkears_stand_in(instance, tmp_path):
     data = tmp_path / "data"
     for name, loud in (("a", [(3.2, 5.5)]), ("b", []), ("c", [(0.5, 2.0)])):
         write_sound(data / "audio" / f"{name}.wav", sound(9, *loud), rate_hz=32_000)
     python, root = make_environment(tmp_path / "environment"), make_root(tmp_path / "root")
-    status, output = materialize(Shell(home, data), "hawkears", python=python, root=root, min_score=0.5)
-    assert status == 0, output
+    is_good, said = run(data, instance, "hawkears", python=python, root=root, min_score=0.5)
+    assert is_good, said
     assert [row[0] for row in found(data, "a")] == [3000]
     assert found(data, "b") == []
     assert [row[0] for row in found(data, "c")] == [0]
@@ -73,7 +66,14 @@ def test_real_hawkears(home, tmp_path, shared_data):
     sounds, data = shared_data / "hawkears", tmp_path / "data"
     shutil.copytree(sounds, data / "audio", ignore=shutil.ignore_patterns("*.ckpt", "sample_output"))
     root = make_real_root(tmp_path / "root", sounds)
-    status, output = materialize(Shell(home, data), "hawkears", python=real_python(), root=root)
+    shell = Shell(home, data)
+    chosen = {"BADC_DETECTOR": "hawkears", "BADC_DETECTORS__HAWKEARS__PYTHON": str(real_python())}
+    environment = {**chosen, "BADC_DETECTORS__HAWKEARS__ROOT": str(root)}
+    status, output = shell("dagster", "asset", "materialize", "--select", "recording_catalog", **environment)
+    assert status == 0, output
+    first, *_, last = sorted(path.stem for path in sounds.glob("*.wav"))
+    command = ("--select", ",".join(PER_RECORDING), "--partition-range", f"{first}...{last}")
+    status, output = shell("dagster", "asset", "materialize", *command, **environment)
     assert status == 0, output
     layout = Project.model_validate({"dataset": data}).layout
     sure = [
@@ -91,41 +91,44 @@ def test_real_hawkears(home, tmp_path, shared_data):
     assert {one for of_call in hits for one in of_call} == set(sure)
 
 
-def test_hawkears_that_is_not_there_is_one_line_and_the_page_opens(home, tmp_path):
+def test_hawkears_that_is_not_there_is_one_line_and_the_page_opens(instance, tmp_path):
     make_dataset(tmp_path / "data", 1)
-    status, output = materialize(Shell(home, tmp_path / "data"), "hawkears", python=tmp_path / "nowhere", root=tmp_path)
-    assert status != 0
-    assert "there is no such Python interpreter" in output
-    assert "badc detectors setup hawkears" in output
+    is_good, said = run(tmp_path / "data", instance, "hawkears", python=tmp_path / "nowhere", root=tmp_path)
+    assert not is_good
+    assert "there is no such Python interpreter" in said
+    assert "badc detectors setup hawkears" in said
 
 
-def test_a_program(home, tmp_path):
+def test_a_program(instance, tmp_path):
     made = make_dataset(tmp_path / "data", 2, seconds=5)
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    status, output = materialize(Shell(home, tmp_path / "data"), "command", command=f"{sys.executable} {program}")
-    assert status == 0, output
+    is_good, said = run(tmp_path / "data", instance, "command", command=f"{sys.executable} {program}")
+    assert is_good, said
     first = made.recording_ids[0]
     assert found(tmp_path / "data", first) == [(start, "RUGR", "Ruffed Grouse") for start in (100, 2100, 4100)]
     assert len(list(made.layout.kept_outputs(first).iterdir())) == 3
 
 
-def test_a_transformers_model(home, tmp_path):
+def test_a_transformers_model(instance, tmp_path):
     made = make_dataset(tmp_path / "data", 2, seconds=5)
     model = save_model(tmp_path / "model", "wav2vec2")
-    settings = {"model": model, "window_s": 1, "backend": "torch"}
-    status, output = materialize(Shell(home, tmp_path / "data"), "transformers", **settings)
-    assert status == 0, output
+    settings = {"model": str(model), "window_s": 1, "backend": "torch"}
+    is_good, said = run(tmp_path / "data", instance, "transformers", **settings)
+    assert is_good, said
     rows = read_table(made.layout.detections(made.recording_ids[0])).to_pylist()
     assert {row["absolute_time_ms"] for row in rows} == {0, 1000, 2000, 3000, 4000}
     assert len({row["weights_sha256"] for row in rows}) == 1
     assert {row["precision"] for row in read_table(made.layout.effort(made.recording_ids[0])).to_pylist()} == {"fp32"}
 
 
-@pytest.mark.parametrize("model", ["", "hf:someone/something", "/nowhere/model"])
-def test_a_model_that_is_not_there_is_one_line(home, tmp_path, model):
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [("", "model"), ("hf:someone/something", "detectors setup transformers"), ("/nowhere/model", "/nowhere/model")],
+)
+def test_a_model_that_is_not_there_is_one_line(instance, tmp_path, model, names):
     make_dataset(tmp_path / "data", 1)
-    status, output = materialize(Shell(home, tmp_path / "data"), "transformers", model=model or "", offline="true")
-    assert status != 0
-    assert "BadcError" in output or "Failure" in output
-    assert "model" in output
+    is_good, said = run(tmp_path / "data", instance, "transformers", model=model, offline=True)
+    assert not is_good
+    assert names in said
+    assert "Traceback" not in said
