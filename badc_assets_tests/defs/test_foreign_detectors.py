@@ -31,7 +31,7 @@ json.dump({"detections": [found]}, open(given["--output"], "w"))
 
 
 def run(folder: Path, instance, detector: str, **settings: object) -> tuple[bool, str]:
-    """All recordings through the graph in this process, and the detector in its own: whether it went well, and what failed said."""
+    """All recordings through the graph in this process, and the detector in its own: did it go well, and what failed."""
     values = {"dataset": folder, "detector": detector, "chunking": {"length_s": 2}, "detectors": {detector: settings}}
     project = Project.model_validate(values)
     assert run_assets(project, instance, ["recording_catalog"]).success
