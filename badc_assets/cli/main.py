@@ -22,6 +22,7 @@ from badc_assets.cli import (
     infer_run,
     project_commands,
     recordings_commands,
+    report_commands,
     retry_commands,
     run_commands,
     sample_commands,
@@ -46,6 +47,7 @@ detector_commands.add_to(app)
 device_commands.add_to(app)
 infer_commands.add_to(app)
 infer_run.add_to(infer_commands.infer_app)
+report_commands.add_to(app)
 trace_commands.add_to(app)
 fsck_commands.add_to(app)
 retry_commands.add_to(app)
