@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from badc_assets.cli import (
+    aggregate_command,
     batch_commands,
     data_commands,
     detector_commands,
@@ -47,6 +48,7 @@ detector_commands.add_to(app)
 device_commands.add_to(app)
 infer_commands.add_to(app)
 infer_run.add_to(infer_commands.infer_app)
+aggregate_command.add_to(infer_commands.infer_app)
 report_commands.add_to(app)
 trace_commands.add_to(app)
 fsck_commands.add_to(app)
