@@ -14,6 +14,7 @@ from rich.markup import escape
 from badc_assets.cli import (
     aggregate_command,
     batch_commands,
+    chunk_commands,
     data_commands,
     detector_commands,
     device_commands,
@@ -42,6 +43,7 @@ app = typer.Typer(
 project_commands.add_to(app)
 run_commands.add_to(app)
 recordings_commands.add_to(app)
+chunk_commands.add_to(app)
 data_commands.add_to(app)
 sample_commands.add_to(app)
 detector_commands.add_to(app)
