@@ -45,7 +45,7 @@ def write_wav_chunks(sound: CutSound, folder: Path, root: Path) -> Iterator[Chun
     """Cut the file into WAV files in `folder`; yields each chunk when its file is there.
 
     The files have the rate, channels and bits of the source (16, 24, 32 or float; MP3 and Ogg become float). `source_path` is
-    relative to `root` where the folder is below it; `sha256` is that of the file. Memory does not grow with the length of a chunk.
+    relative to `root` where the folder is below it; `sha256` is that of the file. Memory does not grow with the chunk's length.
     Raises BadSound when the source is empty, ends early or cannot be read at some place; the files before it stay.
     """
     import soundfile

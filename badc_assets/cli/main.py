@@ -22,6 +22,7 @@ from badc_assets.cli import (
     fsck_commands,
     infer_commands,
     infer_run,
+    orchestrate_commands,
     project_commands,
     recordings_commands,
     report_commands,
@@ -51,6 +52,7 @@ device_commands.add_to(app)
 infer_commands.add_to(app)
 infer_run.add_to(infer_commands.infer_app)
 aggregate_command.add_to(infer_commands.infer_app)
+orchestrate_commands.add_to(app, chunk_commands.chunk_app, infer_commands.infer_app)
 report_commands.add_to(app)
 trace_commands.add_to(app)
 fsck_commands.add_to(app)

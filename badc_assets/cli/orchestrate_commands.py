@@ -1,0 +1,331 @@
+"""`badc chunk orchestrate`, `badc infer orchestrate` and `badc pipeline run`: the stages over a dataset, without Dagster."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from badc_assets.cli.stopping import stoppable
+from badc_assets.errors import BadcError, printable
+from badc_assets.project import Project, load_project
+
+if TYPE_CHECKING:
+    from badc_assets.recordings.model import CatalogEntry
+
+pipeline_app = typer.Typer(help="All stages over a dataset.", no_args_is_help=True)
+
+DatasetArgument = Annotated[Path | None, typer.Argument(help="Dataset. Default: that of the project.")]
+PatternOption = Annotated[str, typer.Option(help="File names to take, such as '*.wav'; their case does not matter.")]
+DurationOption = Annotated[float | None, typer.Option(help="Length of a chunk in seconds. Default: the project's, 60.")]
+OverlapOption = Annotated[float | None, typer.Option(help="Seconds that a chunk repeats. Default: the project's, 0.")]
+LimitOption = Annotated[int, typer.Option(min=0, help="At most so many recordings; 0 means all.")]
+ApplyOption = Annotated[bool, typer.Option("--apply/--plan-only", help="Do it, or only show the plan.")]
+PlanCsvOption = Annotated[Path | None, typer.Option(help="Write the plan as CSV.")]
+PlanJsonOption = Annotated[Path | None, typer.Option(help="Write the plan as JSON.")]
+RecordOption = Annotated[bool, typer.Option(help="Save what was made as one commit of a DataLad dataset.")]
+DetectorOption = Annotated[str | None, typer.Option(help="Detector. Default: the project's.")]
+HawkEarsOption = Annotated[
+    bool | None, typer.Option("--use-hawkears/--stub-runner", help="The same as --detector hawkears, or stub.")
+]
+HawkEarsArgOption = Annotated[
+    list[str] | None, typer.Option("--hawkears-arg", help="Passed on to HawkEars. Repeatable.")
+]
+GpusOption = Annotated[int | None, typer.Option(min=0, help="Use at most this many GPUs.")]
+CpuOption = Annotated[int | None, typer.Option(min=0, help="Workers on the CPU, beside those on GPUs.")]
+BucketOption = Annotated[int, typer.Option("--bundle-bucket-minutes", min=1, help="Step of the bundles' timeline.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Say what became of it as JSON.")]
+
+
+def add_to(app: typer.Typer, chunk: typer.Typer, infer: typer.Typer) -> None:
+    """Register the commands of this file."""
+    chunk.command("orchestrate")(chunk_orchestrate)
+    infer.command("orchestrate")(infer_orchestrate)
+    app.add_typer(pipeline_app, name="pipeline")
+
+
+@pipeline_app.callback()
+def pipeline() -> None:
+    """All stages over a dataset."""
+
+
+def chunk_orchestrate(
+    dataset: DatasetArgument = None,
+    pattern: PatternOption = "*",
+    chunk_duration: DurationOption = None,
+    overlap: OverlapOption = None,
+    include_existing: Annotated[
+        bool, typer.Option("--include-existing/--skip-existing", help="Also what is done.")
+    ] = False,
+    limit: LimitOption = 0,
+    apply: ApplyOption = False,
+    plan_csv: PlanCsvOption = None,
+    plan_json: PlanJsonOption = None,
+    record_datalad: RecordOption = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Chunk the recordings of a dataset that are not chunked with these settings. Chunks are virtual; no audio is copied.
+
+    Example: badc chunk orchestrate /data/site-2024 --chunk-duration 30 --apply
+
+    Can be run again at any time. Exit status 1 when a recording failed; the others are done.
+    """
+    from badc_assets.stages import stages
+
+    project = _changed(_project(dataset), chunking=_given(length_s=chunk_duration, overlap_s=overlap))
+    entries = stages.to_chunk(project, stages.Choice(pattern, include_existing, limit))
+    _write_plans(project, entries, (plan_csv, plan_json))
+    if not apply:
+        _show_plan("to chunk", entries)
+        return
+    report = Report(as_json=as_json)
+    with stoppable(report.console):
+        _chunk(project, entries, report, again=include_existing)
+        if record_datalad:
+            stages.saved(project, [entry.recording_id for entry in entries])
+    report.end()
+
+
+def infer_orchestrate(
+    dataset: DatasetArgument = None,
+    pattern: PatternOption = "*",
+    chunk_plan: Annotated[Path | None, typer.Option(help="Only the recordings of this plan, ours or BADC's.")] = None,
+    include_existing: Annotated[
+        bool, typer.Option("--include-existing/--skip-existing", help="Also what is done.")
+    ] = False,
+    limit: LimitOption = 0,
+    detector: DetectorOption = None,
+    use_hawkears: HawkEarsOption = None,
+    hawkears_arg: HawkEarsArgOption = None,
+    max_gpus: GpusOption = None,
+    cpu_workers: CpuOption = None,
+    apply: ApplyOption = False,
+    plan_csv: PlanCsvOption = None,
+    plan_json: PlanJsonOption = None,
+    record_datalad: RecordOption = True,
+    bundle: Annotated[bool, typer.Option(help="Also write BADC's report files of each recording.")] = False,
+    bundle_bucket_minutes: BucketOption = 60,
+    bundle_rollup: Annotated[
+        bool, typer.Option("--bundle-rollup/--bundle-no-rollup", help="And totals over them.")
+    ] = False,
+    bundle_rollup_limit: Annotated[int | None, typer.Option(min=1, help="Cut the totals. Default: all rows.")] = None,
+    bundle_rollup_export_dir: Annotated[Path | None, typer.Option(help="Folder for the totals.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the detector over the recordings that have no results yet. One whose chunking has not completed holds back only itself.
+
+    Example: badc infer orchestrate /data/site-2024 --use-hawkears --apply --bundle
+
+    Can be run again at any time: what is done is kept, and chunks of an interrupted run too. Exit status 1 when a recording has
+    no results.
+    """
+    from badc_assets.recordings.current import require_catalog
+    from badc_assets.stages import plans, stages
+
+    project = _detecting(_project(dataset), detector, use_hawkears, hawkears_arg, max_gpus, cpu_workers)
+    project = _changed(project, report={"bucket_minutes": bundle_bucket_minutes})
+    catalog = require_catalog(project.layout)
+    among = list(catalog.entries)
+    if chunk_plan is not None:
+        wanted = set(plans.read_plan(chunk_plan, among))
+        among = [entry for entry in among if entry.recording_id in wanted]
+    entries = stages.to_analyse(project, stages.Choice(pattern, include_existing, limit), among)
+    _write_plans(project, entries, (plan_csv, plan_json))
+    if not apply:
+        _show_plan("to analyse", entries)
+        return
+    report = Report(as_json=as_json)
+    with stoppable(report.console):
+        _analyse(project, entries, report)
+        if bundle:
+            _bundle(project, among, report)
+        if bundle and bundle_rollup:
+            stages.rolled_up(project, _ids(among), bundle_rollup_export_dir, bundle_rollup_limit)
+        if record_datalad:
+            stages.saved(project, _ids(entries))
+    report.end()
+
+
+@pipeline_app.command()
+def run(
+    dataset: DatasetArgument = None,
+    chunk_plan: Annotated[
+        Path, typer.Option(help="Where the plan of the chunking goes, in the dataset's results.")
+    ] = Path("plans/pipeline_chunks.json"),
+    chunk_pattern: PatternOption = "*",
+    chunk_duration: DurationOption = None,
+    chunk_overlap: OverlapOption = None,
+    chunk_limit: LimitOption = 0,
+    detector: DetectorOption = None,
+    use_hawkears: HawkEarsOption = None,
+    hawkears_arg: HawkEarsArgOption = None,
+    max_gpus: GpusOption = None,
+    cpu_workers: CpuOption = None,
+    bundle: Annotated[bool, typer.Option(help="Write BADC's report files of each recording.")] = True,
+    bundle_bucket_minutes: BucketOption = 30,
+    bundle_rollup: Annotated[
+        bool, typer.Option("--bundle-rollup/--bundle-no-rollup", help="And totals over them.")
+    ] = True,
+    bundle_rollup_limit: Annotated[int | None, typer.Option(min=1, help="Cut the totals. Default: all rows.")] = None,
+    bundle_rollup_export_dir: Annotated[Path | None, typer.Option(help="Folder for the totals.")] = None,
+    record_datalad: RecordOption = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Chunk, analyse, and report a whole dataset; what is done already is found and kept.
+
+    Example: badc pipeline run /data/site-2024 --use-hawkears
+
+    The detector is the project's unless one is named (BADC ran the stub). Exit status 1 when a recording was left out; the others
+    are done.
+    """
+    from badc_assets.recordings.current import require_catalog
+    from badc_assets.stages import stages
+
+    project = _detecting(_project(dataset), detector, use_hawkears, hawkears_arg, max_gpus, cpu_workers)
+    project = _changed(
+        project,
+        chunking=_given(length_s=chunk_duration, overlap_s=chunk_overlap),
+        report={"bucket_minutes": bundle_bucket_minutes},
+    )
+    report = Report(as_json=as_json)
+    with stoppable(report.console):
+        choice = stages.Choice(chunk_pattern, limit=chunk_limit)
+        entries = stages.to_chunk(project, choice)
+        _write_plans(project, entries, (project.layout.output / chunk_plan,))
+        _chunk(project, entries, report)
+        everything = choice.matching(require_catalog(project.layout).entries)
+        _analyse(project, [entry for entry in everything if entry.recording_id not in report.left_out], report)
+        if bundle:
+            _bundle(project, everything, report)
+        if bundle and bundle_rollup:
+            stages.rolled_up(project, _ids(everything), bundle_rollup_export_dir, bundle_rollup_limit)
+        if record_datalad:
+            stages.saved(project, _ids(everything))
+    report.end()
+
+
+class Report:
+    """What became of each stage, for a person or as JSON."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.console = Console(stderr=as_json, soft_wrap=True)
+        self.left_out: dict[str, str] = {}
+        self.stages: dict[str, dict[str, int]] = {}
+
+    def say(self, text: str) -> None:
+        self.console.print(printable(text), markup=False, highlight=False)
+
+    def stage(self, name: str, recordings: int, done: int, reused: int, failed: dict[str, str]) -> None:
+        self.stages[name] = {"recordings": recordings, "done": done, "found done": reused, "left out": len(failed)}
+        self.left_out |= failed
+        self.say(f"{name}: {recordings} recordings, {done} done, {reused} found done, {len(failed)} left out")
+
+    def end(self) -> None:
+        """Exit status 1 when something was left out."""
+        if self.as_json:
+            print(json.dumps({"stages": self.stages, "left_out": self.left_out}, indent=2))
+        elif self.left_out:
+            table = Table("recording", "why it was left out")
+            for recording_id, reason in self.left_out.items():
+                table.add_row(printable(recording_id), printable(reason))
+            self.console.print(table)
+        if self.left_out:
+            raise typer.Exit(1)
+
+
+def _chunk(project: Project, entries: list[CatalogEntry], report: Report, *, again: bool = False) -> None:
+    from badc_assets.stages import stages
+
+    outcomes = list(stages.chunked(project, _ids(entries), again=again))
+    failed = {outcome.recording_id: outcome.reason for outcome in outcomes if not outcome.is_complete}
+    reused = sum(outcome.was_reused for outcome in outcomes if outcome.is_complete)
+    report.stage("chunking", len(entries), len(outcomes) - len(failed) - reused, reused, failed)
+
+
+def _analyse(project: Project, entries: list[CatalogEntry], report: Report) -> None:
+    from badc_assets.stages import stages
+
+    outcomes = list(stages.analysed(project, _ids(entries), stages.new_run_id(), report.say))
+    failed = {each.recording_id: each.reason for each in outcomes if not each.is_complete and not each.is_orphan}
+    reused = sum(outcome.was_reused for outcome in outcomes if outcome.is_complete)
+    done = sum(outcome.is_complete for outcome in outcomes) - reused
+    report.stage("analysis", len(entries), done, reused, failed)
+
+
+def _bundle(project: Project, entries: list[CatalogEntry], report: Report) -> None:
+    from badc_assets.stages import stages
+
+    there = [entry.recording_id for entry in entries if entry.recording_id not in report.left_out]
+    failed = stages.bundled(project, there)
+    report.stage("bundles", len(there), len(there) - len(failed), 0, failed)
+
+
+def _ids(entries: Iterable[CatalogEntry]) -> list[str]:
+    return [entry.recording_id for entry in entries]
+
+
+def _project(dataset: Path | None) -> Project:
+    project = load_project()
+    if dataset is None:
+        return project
+    if not dataset.is_dir():
+        raise BadcError(dataset, "there is no such dataset", "name the folder with the recordings")
+    return Project.model_validate(project.model_dump() | {"dataset": dataset, "audio": None})
+
+
+def _changed(project: Project, **tables: dict[str, Any]) -> Project:
+    """The project with what was given on the command line."""
+    from pydantic import ValidationError
+
+    values = project.model_dump()
+    for name, table in tables.items():
+        values[name] |= table
+    try:
+        return Project.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        problem = first["msg"].removeprefix("Value error, ")
+        raise BadcError(".".join(map(str, first["loc"])), problem, "give another value") from error
+
+
+def _detecting(
+    project: Project,
+    detector: str | None,
+    use_hawkears: bool | None,
+    hawkears_args: list[str] | None,
+    max_gpus: int | None,
+    cpu_workers: int | None,
+) -> Project:
+    named = {True: "hawkears", False: "stub", None: None}[use_hawkears]
+    values = project.model_dump()
+    values["detector"] = detector or named or project.detector
+    values["inference"] |= _given(max_gpus=max_gpus, cpu_workers=cpu_workers)
+    if hawkears_args:
+        values["detectors"]["hawkears"] = values["detectors"].get("hawkears", {}) | {"extra_args": hawkears_args}
+    return Project.model_validate(values)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _write_plans(project: Project, entries: list[CatalogEntry], paths: Iterable[Path | None]) -> None:
+    from badc_assets.stages import plans
+
+    rows = plans.planned(project.layout, entries, project.chunking)
+    for path in paths:
+        if path is not None:
+            plans.write_plan(path, rows)
+
+
+def _show_plan(what: str, entries: list[CatalogEntry]) -> None:
+    for entry in entries:
+        state = "" if entry.state == "present" else f" ({entry.state.replace('_', ' ')})"
+        print(printable(f"{entry.recording_id}{state}"))
+    print(f"{len(entries)} recordings {what}; --apply does it")
