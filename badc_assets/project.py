@@ -13,21 +13,16 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from badc_assets.chunks.indices.settings import IndexSettings
 from badc_assets.chunks.settings import ChunkSettings
-from badc_assets.chunks.status import Clock
 from badc_assets.detections.rules import DetectionRules
-from badc_assets.detectors.protocol import Detector, DetectorInfo
 from badc_assets.detectors.registry import DETECTORS, make_detector
 from badc_assets.errors import BadcError
-from badc_assets.inference.engine import Engine
-from badc_assets.inference.opening import Wanted
 from badc_assets.inference.settings import InferenceSettings
-from badc_assets.inference.telemetry.run_log import TelemetryRunLog
 from badc_assets.layout import Layout
 from badc_assets.project_datasets import each_dataset
 from badc_assets.provenance.saving import dataset_of
@@ -36,6 +31,12 @@ from badc_assets.recordings.content_settings import ContentSettings
 from badc_assets.recordings.settings import RecordingSettings
 from badc_assets.reports.settings import ReportSettings
 from badc_assets.upkeep.settings import AutomationSettings
+
+if TYPE_CHECKING:
+    from badc_assets.chunks.status import Clock
+    from badc_assets.detectors.protocol import Detector, DetectorInfo
+    from badc_assets.inference.engine import Engine
+    from badc_assets.inference.opening import Wanted
 
 PROJECT_FILE = "badc.toml"
 PREFIX = "BADC_"
@@ -129,6 +130,9 @@ class Project(BaseModel):
 
     def make_engine(self, clock: Clock, run_id: str, *, say: Callable[[str], None], log: Path | None = None) -> Engine:
         """The engine with the chosen detector. `log` is the telemetry's place, by default named by the run."""
+        from badc_assets.inference.engine import Engine
+        from badc_assets.inference.telemetry.run_log import TelemetryRunLog
+
         log = log or self.layout.telemetry_dir / f"{run_id}.jsonl"
         return Engine(
             self.layout,
@@ -150,6 +154,8 @@ class Project(BaseModel):
     @property
     def wanted_results(self) -> Wanted:
         """What results must have been made with to be those of this project."""
+        from badc_assets.inference.opening import Wanted
+
         return Wanted(self.chunking, self.inference, self.detector_info, self.detections)
 
 

@@ -7,16 +7,18 @@ import socket
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from badc_assets.chunks.status import Clock
 from badc_assets.detections.run_record import RunRecord
 from badc_assets.detectors.registry import DETECTORS
 from badc_assets.errors import BadcError
 from badc_assets.project import Project
 from badc_assets.provenance.git import dataset_commit
+
+if TYPE_CHECKING:
+    from badc_assets.chunks.status import Clock
 
 PACKAGES = ("badc-assets", "dagster", "torch")
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from badc_assets.detectors.protocol import Event
 from badc_assets.files import stable_hash
+
+if TYPE_CHECKING:
+    from badc_assets.detectors.protocol import Event
 
 
 class DetectionRules(BaseModel):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from badc_assets.detections.store import ResultStatus
+if TYPE_CHECKING:
+    from badc_assets.detections.store import ResultStatus
 
 
 @dataclass(frozen=True)
