@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 from badc_assets.defs.sqlite_storage import KEPT, KeptEventLogStorage
+from badc_assets_tests.defs.running import PER_RECORDING, run_assets
 from badc_assets_tests.instances import new_instance
 
 ASSET = dg.AssetKey("detections")
@@ -67,3 +70,21 @@ def test_few_databases_stay_open_however_many_runs_there_are(tmp_path):
 @dg.asset
 def nothing() -> None:
     """Made at once."""
+
+
+def test_a_planned_check_of_many_partitions_takes_little_room(finished, finished_instance):
+    """Each of the rows says what Dagster's own would, without the list of all the others."""
+    instance, keys = finished_instance, finished.recording_ids
+    run_assets(finished.project, instance, PER_RECORDING, keys)
+    index = Path(instance.event_log_storage.path_for_shard("index"))
+    with sqlite3.connect(index) as connection:
+        rows = connection.execute(
+            "SELECT partition, evaluation_event FROM asset_check_executions WHERE execution_status = 'PLANNED'"
+            " AND check_name = 'chunks_accounted_for' ORDER BY id DESC LIMIT 3"
+        ).fetchall()
+    assert {partition for partition, _ in rows} == set(keys)
+    assert not any(key in text for _, text in rows for key in keys)
+    (record,) = instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(dg.AssetKey("chunk_status"), "chunking_completed"), limit=1
+    )
+    assert record.status == AssetCheckExecutionRecordStatus.SUCCEEDED
