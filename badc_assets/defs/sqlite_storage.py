@@ -61,8 +61,8 @@ class KeptEventLogStorage(SqliteEventLogStorage):
                 yield connection
 
     def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
-        """Dagster writes a row for each partition of a planned check, and into each the event with the list of all partitions: for
-        a range of 500 recordings 16 kB a row, most of the whole database. Here a row has the event without the list.
+        """Dagster writes a row for each partition of a planned check, and into each the event with the list of all partitions:
+        for a range of 500 recordings 16 kB a row, most of the whole database. Here a row has the event without the list.
         """
         planned = event.dagster_event.event_specific_data if event.dagster_event else None
         if not isinstance(planned, AssetCheckEvaluationPlanned) or planned.partitions_subset is None:
