@@ -69,9 +69,11 @@ def _recordings(project: Project, manifests: list[Path]) -> list[str]:
     if not manifests:
         return list(require_catalog(project.layout).all_ids)
     for manifest in manifests:
-        if not manifest.is_file():
+        is_ours = manifest.absolute() == project.layout.manifest(manifest.stem)
+        # One that is not there is the recording's own trouble, and the others go on; unless nobody knows such a recording.
+        if not manifest.is_file() and not (is_ours and manifest.stem in require_catalog(project.layout).by_id()):
             raise BadcError(manifest, "there is no chunk manifest", "materialize chunk_manifest for this recording")
-        if manifest.absolute() != project.layout.manifest(manifest.stem):
+        if not is_ours:
             place = project.layout.manifest(manifest.stem).parent
             raise BadcError(manifest, f"is no manifest of this dataset ({place})", "set BADC_DATASET to its dataset")
     return [manifest.stem for manifest in manifests]

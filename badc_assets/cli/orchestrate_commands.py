@@ -42,8 +42,9 @@ BucketOption = Annotated[int, typer.Option("--bundle-bucket-minutes", min=1, hel
 JsonOption = Annotated[bool, typer.Option("--json", help="Say what became of it as JSON.")]
 
 
-def add_to(app: typer.Typer, chunk: typer.Typer, infer: typer.Typer) -> None:
+def add_to(app: typer.Typer, chunk: typer.Typer, infer: typer.Typer, report: typer.Typer) -> None:
     """Register the commands of this file."""
+    report.command("dataset")(report_dataset)
     chunk.command("orchestrate")(chunk_orchestrate)
     infer.command("orchestrate")(infer_orchestrate)
     app.add_typer(pipeline_app, name="pipeline")
@@ -116,6 +117,23 @@ def infer_orchestrate(
     bundle_rollup_limit: Annotated[int | None, typer.Option(min=1, help="Cut the totals. Default: all rows.")] = None,
     bundle_rollup_export_dir: Annotated[Path | None, typer.Option(help="Folder for the totals.")] = None,
     as_json: JsonOption = False,
+    sockeye_script: Annotated[
+        Path | None, typer.Option(help="Write a SLURM array script for the plan, and end.")
+    ] = None,
+    sockeye_job_name: Annotated[str, typer.Option(help="Name of the job.")] = "badc-infer",
+    sockeye_account: Annotated[str, typer.Option(help="Account to charge.")] = "",
+    sockeye_partition: Annotated[str, typer.Option(help="Partition of the cluster.")] = "",
+    sockeye_gres: Annotated[str, typer.Option(help="Such as gpu:1.")] = "",
+    sockeye_time: Annotated[str, typer.Option(help="Time limit of a task, such as 04:00:00.")] = "",
+    sockeye_cpus_per_task: Annotated[str, typer.Option(help="Cores of a task.")] = "",
+    sockeye_mem: Annotated[str, typer.Option(help="Memory of a task, such as 16G.")] = "",
+    sockeye_log_dir: Annotated[str, typer.Option(help="Folder for logs. Default: artifacts/logs/slurm.")] = "",
+    sockeye_throttle: Annotated[int, typer.Option(min=0, help="At most so many tasks at a time; 0 means all.")] = 0,
+    sockeye_max_array: Annotated[int, typer.Option(min=1, help="Longest array of the cluster.")] = 1000,
+    sockeye_bundle: Annotated[
+        bool, typer.Option("--sockeye-bundle/--sockeye-no-bundle", help="Reports and totals by a job that comes after.")
+    ] = False,
+    sockeye_bundle_bucket_minutes: Annotated[int, typer.Option(min=1, help="Step of their timeline.")] = 60,
 ) -> None:
     """Run the detector over the recordings that have no results yet. One whose chunking has not completed holds back only itself.
 
@@ -125,7 +143,9 @@ def infer_orchestrate(
     no results.
     """
     from badc_assets.recordings.current import require_catalog
+    from badc_assets.slurm.array_script import SlurmOptions
     from badc_assets.stages import plans, stages
+    from badc_assets.stages.on_slurm import write_array_script
 
     project = _detecting(_project(dataset), detector, use_hawkears, hawkears_arg, max_gpus, cpu_workers)
     project = _changed(project, report={"bucket_minutes": bundle_bucket_minutes})
@@ -136,6 +156,23 @@ def infer_orchestrate(
         among = [entry for entry in among if entry.recording_id in wanted]
     entries = stages.to_analyse(project, stages.Choice(pattern, include_existing, limit), among)
     _write_plans(project, entries, (plan_csv, plan_json))
+    if sockeye_script is not None:
+        options = SlurmOptions(
+            sockeye_job_name,
+            sockeye_account,
+            sockeye_partition,
+            sockeye_gres,
+            sockeye_time,
+            sockeye_cpus_per_task,
+            sockeye_mem,
+            sockeye_log_dir,
+            sockeye_throttle,
+            sockeye_max_array,
+        )
+        after = sockeye_bundle_bucket_minutes if sockeye_bundle else None
+        write_array_script(project, _ids(entries), sockeye_script, options, after)
+        print(f"{len(entries)} recordings: start it with `bash {printable(str(sockeye_script))}`")
+        return
     if not apply:
         _show_plan("to analyse", entries)
         return
@@ -148,6 +185,28 @@ def infer_orchestrate(
             stages.rolled_up(project, _ids(among), bundle_rollup_export_dir, bundle_rollup_limit)
         if record_datalad:
             stages.saved(project, _ids(entries))
+    report.end()
+
+
+def report_dataset(
+    dataset: DatasetArgument = None,
+    bucket_minutes: Annotated[int, typer.Option(min=1, help="Step of the timelines.")] = 60,
+    rollup_limit: Annotated[int | None, typer.Option(min=1, help="Cut the totals. Default: all rows.")] = None,
+    export_dir: Annotated[Path | None, typer.Option(help="Folder for the totals.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write BADC's report files of every recording that has results, and totals over them.
+
+    Example: badc report dataset /data/site-2024 --bucket-minutes 30
+    """
+    from badc_assets.recordings.current import require_catalog
+    from badc_assets.stages import stages
+
+    project = _changed(_project(dataset), report={"bucket_minutes": bucket_minutes})
+    entries = [each for each in require_catalog(project.layout).entries if each.state != "vanished"]
+    report = Report(as_json=as_json)
+    _bundle(project, entries, report)
+    stages.rolled_up(project, _ids(entries), export_dir, rollup_limit)
     report.end()
 
 

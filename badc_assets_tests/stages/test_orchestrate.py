@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -101,6 +104,32 @@ def test_chunks_and_then_what_hears_them(dataset: Dataset, tmp_path):
         assert status is not None and status.is_complete
     assert "1 recordings to analyse" in badc("infer", "orchestrate").output
     assert "3 recordings to analyse" in badc("infer", "orchestrate", "--include-existing").output
+
+
+def test_an_array_job_analyses_what_is_left_and_its_last_job_reports(dataset: Dataset, tmp_path):
+    badc("chunk", "orchestrate", "--apply")
+    script = tmp_path / "array.sh"
+    badc("infer", "orchestrate", "--sockeye-script", script, "--sockeye-max-array", "2", "--sockeye-bundle")
+    text = script.read_text()
+    assert "--array=1-2\n" in text
+    assert "report dataset --bucket-minutes 60" in text
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "badc").write_text(f'#!/bin/sh\nexec {sys.executable} -m badc_assets.cli "$@"\n')
+    (programs / "badc").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    statuses = [
+        subprocess.run(
+            ["bash", str(script)], env={**environment, "SLURM_ARRAY_TASK_ID": str(task)}, check=False
+        ).returncode
+        for task in (1, 2)
+    ]
+    assert statuses == [1, 0], "the bad recording is in the first task"
+    for recording in (dataset.recording_ids[0], dataset.recording_ids[2]):
+        status = read_result_status(dataset.layout, recording)
+        assert status is not None and status.is_complete
+    assert badc("report", "dataset").exit_code == 1, "one has no results"
+    assert (dataset.layout.aggregate_dir / "aggregate_summary/recording_summary.csv").is_file()
 
 
 def test_a_dataset_can_be_named(dataset: Dataset, tmp_path, monkeypatch):
