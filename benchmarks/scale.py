@@ -106,6 +106,7 @@ def main() -> None:
     parser.add_argument(
         "--bundled", type=int, default=10**9, help="pages with the fifth asset, half a megabyte a recording"
     )
+    parser.add_argument("--pages", type=int, help="run only so many pages; all are catalogued and asked for")
     chosen = parser.parse_args()
     scenario = Scenario(chosen.folder.absolute())
     scenario.prepare()
@@ -114,7 +115,7 @@ def main() -> None:
     scenario.task("sizes at the start", "sizes")
     scenario.materialize("first scan", "recording_catalog")
     pages = json.loads(scenario.task("sensor, all new", "ticks", str(chosen.page)).said)["ranges"]
-    for number, (first, last) in enumerate(pages):
+    for number, (first, last) in enumerate(pages[: chosen.pages]):
         scenario.materialize(f"page {number}", FOUR, first, last)
         if number < chosen.bundled:
             scenario.materialize(f"page {number}, bundles", "report_bundle", first, last)
