@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from badc_assets.cli.instance import prepare_instance
-from badc_assets.cli.materialize import Materializer
+from badc_assets.cli.materialize import Materializer, materializing
 from badc_assets.cli.supervision import run_supervised
 from badc_assets.project import load_projects
 
@@ -33,10 +33,11 @@ def run(
     projects = load_projects()
     environment = prepare_instance()
     are_complete = []
-    for project in projects:
-        if project.name:
-            console.print(f"Dataset {project.name}", style="bold")
-        are_complete.append(Materializer(project, environment, console).run_all(bundles=bundles))
+    with materializing(environment, console) as dagster:
+        for project in projects:
+            if project.name:
+                console.print(f"Dataset {project.name}", style="bold")
+            are_complete.append(Materializer(project, dagster, console).run_all(bundles=bundles))
     if not all(are_complete):
         raise typer.Exit(1)
 
