@@ -33,7 +33,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 _SECONDS = 2
 _PATIENCE_S = 480
 _LONGEST_IDLE_S = 70
-"""Two ticks of the sensor, within which a run must begin when there is something new."""
+"""Within this a run must begin when there is something new."""
 
 
 @dataclass
@@ -72,6 +72,7 @@ class Month:
             "BADC_OUTPUT": str(self.folder / results),
             "BADC_CHUNKING__LENGTH_S": "1",
             "BADC_CONTENT__QUIET_S": "1",
+            "BADC_CONTENT__INTERVAL_S": "8",
             "DAGSTER_HOME": str(self.home),
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         }

@@ -203,7 +203,7 @@ def definitions_for(dataset: Dataset) -> dg.Definitions:
     }
     added = dataset.sensor(
         new_recordings,
-        minimum_interval_seconds=30,
+        minimum_interval_seconds=dataset.project.content.interval_s,
         description="Notices recordings that were added, changed, renamed or removed, and requests a run for each page of them.",
         **options,
     )

@@ -154,10 +154,11 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, schema: pa.S
     try:
         # Not pq.read_table: it would take `recording=...` folder names for columns.
         with pq.ParquetFile(path) as file:
-            missing = [name for name in wanted or () if name not in file.schema_arrow.names]
+            present = set(file.schema_arrow.names)
+            missing = [name for name in wanted or () if name not in present]
             if missing:
                 raise BadcError(path, f"has no column {', '.join(missing)}", again)
-            table = file.read(wanted)
+            table = file.read(wanted, use_threads=False)  # threads cost more than such a file
         return table if schema is None else table.select(schema.names).cast(schema)
     except (pa.ArrowException, OSError) as error:
         reason = (str(error).splitlines() or ["unknown error"])[0]

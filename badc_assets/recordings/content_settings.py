@@ -39,6 +39,9 @@ class ContentSettings(BaseModel):
     quiet_s: float = Field(
         default=60, ge=0, description="A file that changed in the last so many seconds may still be growing and waits."
     )
+    interval_s: int = Field(
+        default=30, ge=1, le=86_400, description="How often new recordings are looked for by the sensor, at most."
+    )
     page: int = Field(default=500, ge=1, le=5000, description="How many recordings are requested in one run.")
 
     @property

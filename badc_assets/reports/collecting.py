@@ -91,7 +91,7 @@ class _Sink:
 
     def flush(self) -> None:
         if self._waiting:
-            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=_GROUP_ROWS)
+            self._writer.write_table(pa.concat_tables(self._waiting).combine_chunks(), row_group_size=_GROUP_ROWS)
             self._waiting, self._waiting_rows = [], 0
 
 
