@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
-
-import soundfile
 
 from badc_assets.chunks.manifest import read_manifest
 from badc_assets.chunks.status import read_status
@@ -178,29 +175,3 @@ main()
     assert all(len(read_manifest(manifest)) == 3 for manifest in manifests)
     assert dataset.layout.manifest(first).stat().st_mtime_ns == made
     assert temporary_files(data) == []
-
-
-@compared(
-    "F16",
-    "B15",
-    situation="A WAV file of floats or of 24 bits; a comma in its name",
-    badc="Floats are refused; the comma breaks the rows of the manifest, and the result lands in a folder of half the name",
-    ours="All are read, bits and names are kept, and the comma is quoted in every CSV file",
-)
-def test_floats_and_commas(data: Path):
-    make_dataset(data, 0)
-    sound = with_tone(noise(3), 1, 2, 3000)
-    files = {
-        subtype: write_sound(data / f"audio/{subtype},1.wav", sound, subtype=subtype) for subtype in ("FLOAT", "PCM_24")
-    }
-    assert badc("pipeline", "run").status == 0
-    for subtype, file in files.items():
-        said = badc("chunk", "run", file, "--chunk-duration", "2", "--manifest", data / "of_files.csv")
-        assert said.status == 0
-        rows = read_manifest(data / "of_files.csv")
-        assert {soundfile.info(data / "audio" / row.source_path).subtype for row in rows} == {subtype}
-    tables = [*data.glob("manifests/*.csv"), *data.glob("artifacts/aggregate/**/*.csv"), data / "of_files.csv"]
-    assert len(tables) > 10
-    for table in tables:
-        header, *rows = csv.reader(table.open(newline=""))
-        assert all(len(row) == len(header) for row in rows), table
