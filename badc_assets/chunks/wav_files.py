@@ -127,4 +127,4 @@ def root_of(path: Path) -> Path:
 
 def _plain(path: Path) -> Path:
     """Absolute and without `..`, links kept."""
-    return Path(os.path.abspath(path))
+    return Path(os.path.normpath(path.absolute()))

@@ -18,7 +18,7 @@ Test = TypeVar("Test", bound=Callable[..., None])
 
 @dataclass(frozen=True)
 class Row:
-    """What happens, what BADC does then and what badc_assets does. F: tried with BADC; B: a bug found in its code or by trying."""
+    """What happens, what BADC does then and what badc_assets does. F was tried with BADC, B is a bug of it."""
 
     ids: tuple[str, ...]
     situation: str

@@ -108,7 +108,7 @@ def test_two_durations_at_once(data: Path):
     "B11",
     situation="The same file name at two stations; a file whose name ends in `.WAV`",
     badc="The second overwrites the first, exit 0, one manifest; `.WAV` is not seen",
-    ours="Each has an id of its own, with its folder in it, in the catalogue as for WAV chunks; case of the ending does not matter",
+    ours="Each has an id of its own, with its folder in it, as recording and for its WAV chunks; `.WAV` is seen",
 )
 def test_equal_names(data: Path):
     (data / ".datalad").mkdir(parents=True)
