@@ -67,7 +67,7 @@ def task_of(script: Path, task: str, programs: Path) -> subprocess.CompletedProc
     "B17",
     situation="A dataset is moved to another folder or another computer",
     badc="Manifests, plans, JSON and script hold absolute paths of the first one",
-    ours="Paths are relative to the dataset: after the move everything is found to be done",
+    ours="Paths in plans, manifests and results are relative: after a move all is found done. An array script names its place",
 )
 def test_moved(data: Path, monkeypatch: pytest.MonkeyPatch):
     make_dataset(data, 1)
