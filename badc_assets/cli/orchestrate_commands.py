@@ -353,8 +353,12 @@ def _detecting(
     cpu_workers: int | None,
 ) -> Project:
     named = {True: "hawkears", False: "stub", None: None}[use_hawkears]
+    if detector and named and detector != named:
+        raise BadcError(f"--detector {detector}", f"contradicts the option for {named}", "give one of the two")
     values = project.model_dump()
     values["detector"] = detector or named or project.detector
+    if hawkears_args and values["detector"] != "hawkears":
+        raise BadcError("--hawkears-arg", f"has no meaning for the detector {values['detector']}", "add --use-hawkears")
     values["inference"] |= _given(max_gpus=max_gpus, cpu_workers=cpu_workers)
     if hawkears_args:
         values["detectors"]["hawkears"] = values["detectors"].get("hawkears", {}) | {"extra_args": hawkears_args}

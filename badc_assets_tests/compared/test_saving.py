@@ -51,9 +51,10 @@ def test_chunked_and_saved(dataset: Dataset, data: Path):
 )
 def test_analysed_and_saved(dataset: Dataset, data: Path):
     before = run_in(data, "git", "rev-parse", "HEAD")
-    assert badc("pipeline", "run", "--no-bundle").status == 0
+    assert badc("pipeline", "run").status == 0
     after = run_in(data, "git", "rev-parse", "HEAD")
     assert run_in(data, "git", "rev-parse", "HEAD^") == before
+    assert run_in(data, "git", "status", "--porcelain") == ""
     message = run_in(data, "git", "log", "-1", "--format=%B")
     (record,) = data.glob("artifacts/runs/*.json")
     assert f"badc batch --again artifacts/runs/{record.name}" in message
