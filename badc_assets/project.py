@@ -166,6 +166,16 @@ class _Invalid(ValueError):
     """A settings problem that already has its place in its text."""
 
 
+def changed(project: Project, values: dict[str, Any]) -> Project:
+    """The project with these values, which include some that were given on a command line. Raises BadcError that names the wrong
+    one."""
+    try:
+        return _validated(Project, project.model_dump() | values, "")
+    except ValueError as error:
+        name, _, problem = str(error).partition(": ")
+        raise BadcError(name if problem else "a setting", problem or name, "give another value") from error
+
+
 def load_project(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Project:
     """The project of the current folder and environment. Raises BadcError that names the wrong setting, or says that there are
     several datasets and none was chosen."""

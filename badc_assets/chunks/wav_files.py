@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from badc_assets.audio.probe import BadSound, SoundFormat, probe
 from badc_assets.audio.samples import SampleReader
 from badc_assets.chunks.manifest import Chunk, chunk_id
 from badc_assets.chunks.plan import ChunkSpan, chunk_plan
 from badc_assets.chunks.settings import ChunkSettings
-from badc_assets.files import atomic_path
+from badc_assets.chunks.status import lock_file
+from badc_assets.errors import BadcError
+from badc_assets.files import atomic_path, exclusive
+from badc_assets.layout import Layout
+from badc_assets.recordings.identity import recording_id
 
 BLOCK_FRAMES = 1 << 16
 _SUBTYPES = {"int16": "PCM_16", "float32": "FLOAT"}
@@ -27,7 +33,12 @@ class CutSound:
 
     @property
     def recording_id(self) -> str:
-        return self.path.stem
+        """In the audio folder of a dataset the id that the catalogue has, so that equal names at two sites do not meet; else the
+        name of the file."""
+        path, audio = _plain(self.path), root_of(self.path) / "audio"
+        if (audio.parent / ".datalad").exists() and path.is_relative_to(audio):
+            return recording_id(PurePosixPath(path.relative_to(audio)))
+        return path.stem
 
 
 def planned(sound: CutSound) -> tuple[ChunkSpan, ...]:
@@ -46,15 +57,19 @@ def write_wav_chunks(sound: CutSound, folder: Path, root: Path) -> Iterator[Chun
 
     The files have the rate, channels and bits of the source (16, 24, 32 or float; MP3 and Ogg become float). `source_path` is
     relative to `root` where the folder is below it; `sha256` is that of the file. Memory does not grow with the chunk's length.
-    Raises BadSound when the source is empty, ends early or cannot be read at some place; the files before it stay.
+    Two callers at once: the second waits. Raises BadSound when the source is empty, ends early or cannot be read at some place;
+    the files before it stay. Raises BadcError when the folder holds other chunks of this recording: nobody could tell them apart.
     """
     import soundfile
 
     known = _whole(sound.path)
-    with SampleReader(sound.path, known) as reader:
+    spans = chunk_plan(known.frames, known.sample_rate_hz, sound.settings)
+    targets = [folder / f"{chunk_id(sound.recording_id, span.start_ms, span.end_ms)}.wav" for span in spans]
+    lock = lock_file(Layout(root, root, root), sound.recording_id)
+    with exclusive(lock), SampleReader(sound.path, known) as reader:
+        _require_no_others(sound, folder, {target.name for target in targets})
         subtype = "PCM_24" if known.sample_format == "PCM_24" else _SUBTYPES.get(reader.dtype, "PCM_32")
-        for span in chunk_plan(known.frames, known.sample_rate_hz, sound.settings):
-            target = folder / f"{chunk_id(sound.recording_id, span.start_ms, span.end_ms)}.wav"
+        for span, target in zip(spans, targets, strict=True):
             with (
                 atomic_path(target) as temporary,
                 soundfile.SoundFile(
@@ -67,6 +82,14 @@ def write_wav_chunks(sound: CutSound, folder: Path, root: Path) -> Iterator[Chun
             with target.open("rb") as written:
                 digest = hashlib.file_digest(written, "sha256").hexdigest()
             yield _row(sound, span, _relative(target, root), digest)
+
+
+def _require_no_others(sound: CutSound, folder: Path, names: set[str]) -> None:
+    pattern = re.compile(re.escape(sound.recording_id) + r"_chunk_\d+_\d+\.wav")
+    there = {path.name for path in folder.glob("*.wav") if pattern.fullmatch(path.name)}
+    if others := sorted(there - names):
+        problem = f"holds {len(others)} chunks of this recording that were cut otherwise, such as {others[0]}"
+        raise BadcError(folder, problem, "remove them, or write to another folder")
 
 
 def _whole(path: Path) -> SoundFormat:
@@ -98,5 +121,10 @@ def _relative(path: Path, root: Path) -> str:
 
 def root_of(path: Path) -> Path:
     """The dataset that a file is in: the nearest folder above it with `.datalad`, else its own folder."""
-    folder = path.absolute().parent
+    folder = _plain(path).parent
     return next((parent for parent in (folder, *folder.parents) if (parent / ".datalad").exists()), folder)
+
+
+def _plain(path: Path) -> Path:
+    """Absolute and without `..`, links kept."""
+    return Path(os.path.normpath(path.absolute()))

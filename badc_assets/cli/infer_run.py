@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from badc_assets.cli.stopping import stoppable
 from badc_assets.errors import BadcError, printable
 from badc_assets.inference.recorded import recorded
-from badc_assets.project import Project, load_project
+from badc_assets.project import Project, changed, load_project
 from badc_assets.project_record import run_record
 
 
@@ -57,10 +57,8 @@ def run(
 def _changed(project: Project, *, detector: str | None, **inference: Any) -> Project:
     """The project with what was given on the command line."""
     settings = {name: value for name, value in inference.items() if value is not None}
-    values = project.model_dump()
-    values["inference"] |= settings
-    values["detector"] = detector or project.detector
-    return Project.model_validate(values)
+    inference = project.inference.model_dump() | settings
+    return changed(project, {"inference": inference, "detector": detector or project.detector})
 
 
 def _recordings(project: Project, manifests: list[Path]) -> list[str]:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from badc_assets.cli.stopping import stoppable
 from badc_assets.errors import BadcError, printable
-from badc_assets.project import Project, load_project
+from badc_assets.project import Project, changed, load_project
 
 if TYPE_CHECKING:
     from badc_assets.recordings.model import CatalogEntry
@@ -335,22 +335,13 @@ def _project(dataset: Path | None) -> Project:
         return project
     if not dataset.is_dir():
         raise BadcError(dataset, "there is no such dataset", "name the folder with the recordings")
-    return Project.model_validate(project.model_dump() | {"dataset": dataset, "audio": None})
+    return changed(project, {"dataset": dataset, "audio": None})
 
 
 def _changed(project: Project, **tables: dict[str, Any]) -> Project:
     """The project with what was given on the command line."""
-    from pydantic import ValidationError
-
     values = project.model_dump()
-    for name, table in tables.items():
-        values[name] |= table
-    try:
-        return Project.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        problem = first["msg"].removeprefix("Value error, ")
-        raise BadcError(".".join(map(str, first["loc"])), problem, "give another value") from error
+    return changed(project, {name: values[name] | table for name, table in tables.items()})
 
 
 def _detecting(
@@ -362,12 +353,16 @@ def _detecting(
     cpu_workers: int | None,
 ) -> Project:
     named = {True: "hawkears", False: "stub", None: None}[use_hawkears]
+    if detector and named and detector != named:
+        raise BadcError(f"--detector {detector}", f"contradicts the option for {named}", "give one of the two")
     values = project.model_dump()
     values["detector"] = detector or named or project.detector
+    if hawkears_args and values["detector"] != "hawkears":
+        raise BadcError("--hawkears-arg", f"has no meaning for the detector {values['detector']}", "add --use-hawkears")
     values["inference"] |= _given(max_gpus=max_gpus, cpu_workers=cpu_workers)
     if hawkears_args:
         values["detectors"]["hawkears"] = values["detectors"].get("hawkears", {}) | {"extra_args": hawkears_args}
-    return Project.model_validate(values)
+    return changed(project, values)
 
 
 def _given(**values: Any) -> dict[str, Any]:

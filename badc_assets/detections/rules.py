@@ -70,7 +70,7 @@ def merged(events: Sequence[Event], gap_ms: int) -> list[Event]:
             open_ends[event.label] = len(joined)
             joined.append(event)
         else:
-            joined[place] = _union(joined[place], event)
+            joined[place] = union(joined[place], event)
     return sorted(joined, key=_order)
 
 
@@ -78,7 +78,8 @@ def _order(event: Event) -> tuple[int, int, str, str]:
     return event.start_ms, event.end_ms, event.label.code, event.label.name
 
 
-def _union(first: Event, second: Event) -> Event:
+def union(first: Event, second: Event) -> Event:
+    """Two events of one label as one; all but spans and bands are those of the surer one."""
     surest = max(first, second, key=lambda event: event.confidence)
     lows = [e.low_hz for e in (first, second) if e.low_hz is not None]
     highs = [e.high_hz for e in (first, second) if e.high_hz is not None]

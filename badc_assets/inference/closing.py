@@ -10,6 +10,7 @@ from typing import Any
 from badc_assets.chunks.manifest import Chunk, manifest_digest
 from badc_assets.chunks.status import Clock, is_completed
 from badc_assets.detections.raw import raw_tables, read_raw_events
+from badc_assets.detections.repeats import without_repeats
 from badc_assets.detections.rules import DetectionRules
 from badc_assets.detections.store import ResultStatus, read_table, write_results
 from badc_assets.detections.tables import (
@@ -60,9 +61,7 @@ class Closing:
         error = recording.error or self._error_of_all(facts, records.values())
         analysed = {chunk.chunk_id: _analysed(records.get(chunk.chunk_id), error) for chunk in recording.chunks}
         failures = [how.error for how in analysed.values() if how.error]
-        events = (
-            [] if error else [e for c in recording.chunks if c.chunk_id in records for e in records[c.chunk_id].events]
-        )
+        events = [] if error else self._events(recording.chunks, records)
         seconds = [(records[c].worker, records[c].seconds) for c in analysed if c in records]
         device = next((records[c] for c in analysed if c in records), ChunkRecord(""))
         status = ResultStatus(
@@ -126,6 +125,12 @@ class Closing:
         raw = raw_tables(events, ROWS_AT_A_TIME) if self.rules.digest else None
         rows = effort_rows(chunks, found, trace, analysed)
         return write_results(self.layout, status, _parts(facts, placed, trace), rows, raw)
+
+    def _events(self, chunks: Sequence[Chunk], records: Mapping[str, ChunkRecord]) -> list[Event]:
+        parts = [(chunk, records[chunk.chunk_id].events) for chunk in chunks if chunk.chunk_id in records]
+        if self.trace.detector.unit == "chunk":
+            return without_repeats(parts)
+        return [event for _, events in parts for event in events]
 
     def _error_of_all(self, facts: RecordingFacts, records: Iterable[ChunkRecord]) -> str:
         """What makes all results of a recording worthless, whatever its chunks say."""

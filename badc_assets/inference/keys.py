@@ -38,6 +38,7 @@ def engine_digest(info: DetectorInfo, settings: InferenceSettings, rules: Detect
 
 def _raw_digest(info: DetectorInfo, settings: InferenceSettings) -> str:
     detector = [info.name, info.version, info.settings_hash, info.weights_sha256]
-    windows = [info.window_ms, info.hop_ms, info.tail, info.unit]
+    unit = "chunk, repeats joined" if info.unit == "chunk" else info.unit
+    windows = [info.window_ms, info.hop_ms, info.tail, unit]
     score_floor = settings.min_score if info.kind == "window" else None
     return stable_hash([ENGINE_VERSION, detector, windows, score_floor, settings.channel])

@@ -19,6 +19,7 @@ from badc_assets.errors import BadcError
 LEFT_OUT = (
     "artifacts/locks/", "artifacts/journal/", "artifacts/telemetry/", "artifacts/failures.log", "artifacts/aggregate/",
     "artifacts/report/", "artifacts/recordings/catalog.parquet", "artifacts/recordings/catalog.journal", "artifacts/**/.*.tmp",
+    "plans/pipeline_chunks.json",
 )  # fmt: skip
 """What belongs to one computer or is made anew from the rest. git is told to overlook it, in this clone only."""
 

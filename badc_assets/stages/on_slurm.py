@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,8 @@ def write_array_script(
     """Write a script that analyses these recordings. With `bucket_minutes` reports and totals are made when all tasks have ended.
 
     Each task is `badc infer run` with the manifests of its recordings: the gate holds for each of them, and journals let a
-    requeued task go on. Settings come from `badc.toml` and the environment of the tasks, except for dataset and detector.
+    requeued task go on. Settings come from `badc.toml` and the environment of the tasks, except for dataset, detector, and what
+    options of the command can change.
     Raises BadcError when there is nothing to do.
     """
     layout = project.layout
@@ -28,6 +30,8 @@ def write_array_script(
         "BADC_CHUNKING__OVERLAP_S": str(project.chunking.overlap_s),
         "BADC_INFERENCE__CPU_WORKERS": str(project.inference.cpu_workers),
     }
+    if extra_args := getattr(project.detector_settings, "extra_args", ()):
+        environment["BADC_DETECTORS__HAWKEARS__EXTRA_ARGS"] = shlex.join(extra_args)
     if project.inference.max_gpus is not None:
         environment["BADC_INFERENCE__MAX_GPUS"] = str(project.inference.max_gpus)
     job = ArrayJob(

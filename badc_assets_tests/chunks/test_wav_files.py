@@ -97,16 +97,16 @@ def test_run_writes_into_the_dataset_and_keeps_the_name_of_an_annexed_file(tmp_p
     (tmp_path / "audio/site").mkdir(parents=True)
     link = tmp_path / "audio/site/R.flac"
     link.symlink_to(key)
-    assert "R_chunk_0_1000" in badc("run", link, "--chunk-duration", "1", "--dry-run")
+    assert "site__R_chunk_0_1000" in badc("run", link, "--chunk-duration", "1", "--dry-run")
     assert not (tmp_path / "artifacts").exists()
     badc("run", link, "--chunk-duration", "1", "--overlap", "0.5")
-    chunks = read_manifest(tmp_path / "manifests/R.csv")
+    chunks = read_manifest(tmp_path / "manifests/site__R.csv")
     assert [chunk.chunk_id for chunk in chunks] == [
-        f"R_chunk_{at}_{min(at + 1000, 2500)}" for at in (0, 500, 1000, 1500)
+        f"site__R_chunk_{at}_{min(at + 1000, 2500)}" for at in (0, 500, 1000, 1500)
     ]
     assert {chunk.overlap_ms for chunk in chunks} == {500}
     for chunk in chunks:
-        assert chunk.source_path == f"artifacts/chunks/R/{chunk.chunk_id}.wav"
+        assert chunk.source_path == f"artifacts/chunks/site__R/{chunk.chunk_id}.wav"
         assert (tmp_path / chunk.source_path).is_file()
 
 

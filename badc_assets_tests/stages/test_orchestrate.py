@@ -141,6 +141,20 @@ def test_a_dataset_can_be_named(dataset: Dataset, tmp_path, monkeypatch):
         badc("chunk", "orchestrate", dataset.layout.dataset, "--overlap", "5")
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--detector", "stubb"], "did you mean 'stub'"),
+        (["--detector", "energy", "--use-hawkears"], "contradicts the option for hawkears"),
+        (["--hawkears-arg", "--fast"], "has no meaning for the detector stub"),
+        (["--use-hawkears", "--hawkears-arg", "--fast"], "extra_args is for generation 1"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_one_line(dataset: Dataset, options, said):
+    with pytest.raises(BadcError, match=said):
+        badc("pipeline", "run", *options)
+
+
 def test_plans_of_badc_are_understood_and_what_is_unknown_is_named(dataset: Dataset, tmp_path):
     badc("chunk", "orchestrate")
     entries = require_catalog(dataset.layout).entries

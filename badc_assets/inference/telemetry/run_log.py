@@ -77,7 +77,7 @@ class TelemetryRunLog:
         self._layout = layout
         self._gateway = gateway
         self._log: TelemetryLog | None = None
-        self._summary = RunSummary(str(path))
+        self._summary = RunSummary(self._name)
         self._sampler: UsageSampler | None = None
         self._uuids: dict[str, str] = {}
         self._before: dict[tuple[str, str], GpuSample | None] = {}
@@ -87,7 +87,7 @@ class TelemetryRunLog:
     def opened(self, places: Sequence[LeasedDevice]) -> Iterator[None]:
         """Raises BadcError when the log cannot be written, or when what is there already is no log's summary."""
         self._uuids = {place.worker: place.device.uuid for place in places if place.device.uuid}
-        self._summary = RunSummary(str(self._path), [place.worker for place in places])
+        self._summary = RunSummary(self._name, [place.worker for place in places])
         if summary_path(self._path).is_file():
             self._summary.merge(read_summary(summary_path(self._path)))
         with ExitStack() as stack:
@@ -128,6 +128,12 @@ class TelemetryRunLog:
         """Worker -> what its GPU did in the whole run."""
         usages = self._sampler.usage() if self._sampler else {}
         return {worker: usages[uuid] for worker, uuid in self._uuids.items() if uuid in usages}
+
+    @property
+    def _name(self) -> str:
+        """Relative to the results where it lies among them, so that these can be moved."""
+        path, output = self._path.absolute(), self._layout.output
+        return path.relative_to(output).as_posix() if path.is_relative_to(output) else str(self._path)
 
     def _latest(self, place: LeasedDevice) -> GpuSample | None:
         return self._sampler.latest(place.device.uuid) if self._sampler and place.device.uuid else None
