@@ -41,9 +41,13 @@ def run(
         raise typer.Exit(1)
 
 
-def recover() -> None:
+def recover(
+    machine: Annotated[
+        str, typer.Option(help="Runs on this machine are over too: it will not come back. Only with PostgreSQL.")
+    ] = "",
+) -> None:
     """Free what killed runs still hold. `badc run` and `badc ui` do this by themselves."""
-    prepare_instance()
+    prepare_instance(lost_machine=machine)
 
 
 def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) -> None:
