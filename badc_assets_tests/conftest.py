@@ -50,6 +50,7 @@ LONGEST = (
     "test_saving_commands",
     "test_real_recordings",
     "test_doctor_commands",
+    "test_postgres",
 )
 """Modules whose tests take a minute each: begun first, so that no worker is left alone with one of them at the end."""
 

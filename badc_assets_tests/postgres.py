@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -24,7 +25,9 @@ _numbers = count(1)
 
 def programs() -> Path | None:
     """The folder with initdb and postgres: of Debian's newest release, else of whatever is on PATH; None when there is none."""
-    found = [place for place in PROGRAMS.glob("*/bin") if (place / "initdb").is_file() and (place / "postgres").is_file()]
+    found = [
+        place for place in PROGRAMS.glob("*/bin") if (place / "initdb").is_file() and (place / "postgres").is_file()
+    ]
     if found:
         return max(found, key=lambda place: int(place.parent.name))
     on_path = shutil.which("initdb")
@@ -74,7 +77,7 @@ class Server:
     def stop(self) -> None:
         """End it, and every connection with it."""
         if self.process is not None:
-            self.process.send_signal(2)
+            self.process.send_signal(signal.SIGQUIT)  # without taking its time to write everything out
             self.process.wait(30)
             self.process = None
 

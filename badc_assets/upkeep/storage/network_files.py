@@ -7,7 +7,20 @@ from pathlib import Path
 
 NETWORK = {
     *("nfs", "nfs3", "nfs4", "cifs", "smb3", "smbfs", "afs", "davfs", "9p", "virtiofs"),
-    *("lustre", "gpfs", "beegfs", "fhgfs", "ceph", "glusterfs", "panfs", "pvfs2", "orangefs", "wekafs", "ocfs2", "gfs2"),
+    *(
+        "lustre",
+        "gpfs",
+        "beegfs",
+        "fhgfs",
+        "ceph",
+        "glusterfs",
+        "panfs",
+        "pvfs2",
+        "orangefs",
+        "wekafs",
+        "ocfs2",
+        "gfs2",
+    ),
 }
 """File systems that are shared, as the kernel calls them; in user space (`fuse.NAME`) see `_is_shared`."""
 _LOCAL_FUSE = frozenset({"fuseblk", "fuse.fuse-overlayfs", "fuse.ext4", "fuse.ntfs", "fuse.ntfs-3g", "fuse.squashfuse"})

@@ -23,7 +23,9 @@ URL = {"BADC_POSTGRES_URL": "postgresql://ann:secret@db.example.org:5433/wild"}
 
 
 def test_the_two_instances_differ_in_their_storage_only():
-    sqlite, postgres = (yaml.safe_load((REPOSITORY / name).read_text()) for name in ("dagster.yaml", "dagster.postgres.yaml"))
+    sqlite, postgres = (
+        yaml.safe_load((REPOSITORY / name).read_text()) for name in ("dagster.yaml", "dagster.postgres.yaml")
+    )
     assert sqlite.pop("storage") != postgres.pop("storage")
     assert sqlite == postgres
 
