@@ -24,9 +24,12 @@ fi
 
 echo "installing postgresql"
 # postgresql-common would create a cluster and start it.
-"${as_root[@]}" mkdir -p /etc/postgresql-common
-[ -e /etc/postgresql-common/createcluster.conf ] \
-  || echo "create_main_cluster = false" | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+no_cluster=/etc/postgresql-common/createcluster.conf
+if [ ! -e "$no_cluster" ]; then
+  "${as_root[@]}" mkdir -p "$(dirname "$no_cluster")"
+  echo "create_main_cluster = false" | "${as_root[@]}" tee "$no_cluster" >/dev/null
+  trap '"${as_root[@]}" rm -f "$no_cluster"' EXIT
+fi
 "${as_root[@]}" apt-get update -q || skip "the package lists cannot be read"
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends postgresql \
   || skip "its package cannot be installed"

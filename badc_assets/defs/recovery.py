@@ -10,7 +10,6 @@ import dagster as dg
 
 from badc_assets.processes import Machine, is_alive
 
-
 MACHINE_TAG = "badc/machine"
 """Of a run in a storage that machines share: the one on which it runs, as text of `Machine`."""
 

@@ -49,6 +49,12 @@ def chosen(home: Path, dataset: Path, database: str, output: str = "") -> Shell:
     return shell
 
 
+def link(home: Path) -> None:
+    """What `badc instance use postgres` leaves, without its setting anything up."""
+    (home / "data/instance").mkdir(parents=True)
+    (home / "data/instance/dagster.yaml").symlink_to("../../dagster.postgres.yaml")
+
+
 def dagster(shell: Shell) -> dict[str, str]:
     """The setting for Dagster's own commands."""
     return {"DAGSTER_HOME": str(shell.home / "data/instance")}
@@ -118,17 +124,18 @@ def test_kill_9_of_a_range_run_loses_nothing_that_was_finished(database, postgre
 
 
 def test_two_machines_start_on_an_empty_database_and_work_at_once(database, postgres, tmp_path):
-    """Each has a clone and a dataset of its own; what they share is the database, pools and all."""
-    datasets = [make_dataset(tmp_path / name, 3) for name in ("north", "south")]
-    shells = [
-        shell_at(new_home(tmp_path / f"home_{dataset.layout.dataset.name}"), dataset.layout.dataset, database)
-        for dataset in datasets
-    ]
-    for shell in shells:
-        home = shell.home / "data/instance"
-        home.mkdir(parents=True)
-        (home / "dagster.yaml").symlink_to("../../dagster.postgres.yaml")
-    working = [shell.start("badc", "run") for shell in shells]
+    """Each has a clone and takes one of two datasets; what they share is the database, pools and all."""
+    names = ("north", "south")
+    datasets = [make_dataset(tmp_path / name, 3) for name in names]
+    working = []
+    for name in names:
+        shell = shell_at(new_home(tmp_path / f"home_{name}"), tmp_path / name, database)
+        del shell.environment["BADC_DATASET"]
+        (shell.home / "badc.toml").write_text(
+            "".join(f'[datasets.{other}]\ndataset = "{tmp_path / other}"\n' for other in names)
+        )
+        link(shell.home)
+        working.append(shell.start("badc", "--dataset-name", name, "run"))
     for process, dataset in zip(working, datasets, strict=True):
         said, _ = process.communicate(timeout=400)
         assert process.returncode == 0, said
@@ -186,9 +193,7 @@ def test_many_processes_set_it_up_at_once(database, postgres, tmp_path):
     processes = []
     for number in range(4):
         shell = shell_at(new_home(tmp_path / str(number)), tmp_path, database)
-        home = shell.home / "data/instance"
-        home.mkdir(parents=True)
-        (home / "dagster.yaml").symlink_to("../../dagster.postgres.yaml")
+        link(shell.home)
         command = ["python", "-c", SET_UP]
         pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
         processes.append(subprocess.Popen(command, cwd=shell.home, env=shell.environment, text=True, **pipes))
