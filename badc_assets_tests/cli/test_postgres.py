@@ -10,10 +10,13 @@ import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pyarrow.parquet as pq
 import pytest
 
+from badc_assets.errors import BadcError
+from badc_assets.upkeep.storage.postgres import PostgresStorage
 from badc_assets_tests.cli.test_commands import PER_RECORDING, REPOSITORY, Shell
 from badc_assets_tests.datasets import Dataset, make_dataset
 from badc_assets_tests.postgres import Server
@@ -70,9 +73,12 @@ def table(dataset: Dataset, name: str) -> list[tuple]:
     return sorted(tuple(row[column] for column in SHARED) for row in rows)
 
 
+def name_of(database: str) -> str:
+    return urlsplit(database).path[1:]
+
+
 def runs(postgres: Server, database: str, status: str) -> int:
-    name = database.partition("@/")[2].partition("?")[0]
-    (row,) = postgres.execute(f"SELECT count(*) FROM runs WHERE status = '{status}'", name)
+    (row,) = postgres.execute(f"SELECT count(*) FROM runs WHERE status = '{status}'", name_of(database))
     return row[0]
 
 
@@ -180,6 +186,20 @@ def test_the_choice_is_seen_by_instance_and_doctor(database, postgres, tmp_path)
     assert "storage: SQLite in data/dagster" in shell("badc", "instance", "show")[1]
 
 
+def test_a_database_that_dagster_cannot_use_is_told_before_anything_is_made(database, postgres):
+    postgres.execute("CREATE DATABASE ascii_only ENCODING 'SQL_ASCII' TEMPLATE template0")
+    with pytest.raises(BadcError, match="encoding is SQL_ASCII"):
+        PostgresStorage(postgres.address("ascii_only")).reach()
+    postgres.execute("CREATE ROLE guest LOGIN")
+    postgres.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC", name_of(database))
+    with pytest.raises(BadcError, match="may not create tables"):
+        PostgresStorage(database.replace("badc@", "guest@")).reach()
+    with pytest.raises(BadcError, match="does not exist"):
+        PostgresStorage(postgres.address("nowhere")).reach()
+    PostgresStorage(database).reach()
+    assert not PostgresStorage(database).is_set_up()
+
+
 SET_UP = """
 import sys, time
 from badc_assets.cli.instance import instance_environment, migrate_once
@@ -204,7 +224,7 @@ def test_many_processes_set_it_up_at_once(database, postgres, tmp_path):
     for process in processes:
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
-    name = database.partition("@/")[2].partition("?")[0]
+    name = name_of(database)
     assert postgres.execute("SELECT count(*) FROM kvs WHERE key = 'badc/set_up'", name) == [(1,)]
     assert postgres.execute("SELECT count(*) FROM alembic_version", name) == [(1,)]
     assert "deadlock" not in postgres.log()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,12 @@ def test_a_server_that_does_not_answer_is_one_line_without_its_password():
     assert "cannot be reached" in found.ailments[0].problem
     assert "secret" not in str(found)
     assert "\n" not in found.ailments[0].problem
+
+
+def test_without_the_driver_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    with pytest.raises(BadcError, match=r"badc-assets\[postgres\]"):
+        PostgresStorage(URL["BADC_POSTGRES_URL"]).reach()
 
 
 MOUNTS = """\
