@@ -15,7 +15,7 @@ from dagster import DagsterEvent, DagsterEventType, EventLogEntry
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage, PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine
 
 from badc_assets.defs.planned_checks import store_lean_plan
 from badc_assets.defs.recovery import MACHINE_TAG
@@ -65,13 +65,6 @@ def _engine(address: str) -> Engine:
     engine = create_engine(
         address, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=-1, pool_pre_ping=True, pool_recycle=600
     )
-
-    @event.listens_for(engine, "connect")
-    def _relaxed(connection: Any, _: Any) -> None:
-        # As with SQLite: a power cut at the server may cost the last events, never the database.
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SET synchronous_commit TO off")
-
     _engines.add(engine)
     return engine
 

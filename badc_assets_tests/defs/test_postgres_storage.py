@@ -68,7 +68,7 @@ def test_a_process_keeps_one_connection_however_much_it_does(instance, postgres,
     assert connections(postgres, database) == 1
 
 
-def test_a_server_that_starts_anew_is_gone_on_with(instance, postgres):
+def test_a_server_that_crashes_and_starts_anew_loses_nothing(instance, postgres):
     report(instance, "before")
     postgres.stop()
     postgres.start()
