@@ -49,6 +49,7 @@ OTHER_VARIABLES = frozenset(
         "BADC_DISABLE_DATALAD",
         "BADC_HAWKEARS_PYTHON",
         "BADC_DATASET_NAME",
+        "BADC_POSTGRES_URL",
     }
 )
 """Environment variables with our prefix that are not settings of a project."""

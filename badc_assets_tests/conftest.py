@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from badc_assets_tests.postgres import Server
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +23,24 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server of its own for this session of tests."""
+    from badc_assets_tests.postgres import programs, running_server
+
+    folder = programs()
+    if folder is None:
+        pytest.skip("PostgreSQL's server is not installed; scripts/install_postgresql.sh installs it on Debian")
+    with running_server(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: Server) -> str:
+    """The address of an empty database."""
+    return postgres.new_database()
+
+
 LONGEST = (
     "test_month",
     "test_bad_input_processes",
@@ -27,6 +50,7 @@ LONGEST = (
     "test_saving_commands",
     "test_real_recordings",
     "test_doctor_commands",
+    "test_postgres",
 )
 """Modules whose tests take a minute each: begun first, so that no worker is left alone with one of them at the end."""
 

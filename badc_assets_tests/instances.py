@@ -42,6 +42,19 @@ def _empty() -> Path:
 
 
 @contextmanager
+def postgres_instance(database: str, home: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance whose history is in the database at this address."""
+    storage = {
+        "module": "badc_assets.defs.postgres_storage",
+        "class": "KeptPostgresStorage",
+        "config": {"postgres_url": database},
+    }
+    home.mkdir(parents=True, exist_ok=True)
+    with dg.instance_for_test(overrides={"storage": {"custom": storage}}, temp_dir=str(home)) as instance:
+        yield instance
+
+
+@contextmanager
 def _opened(home: Path, settings: dict[str, Any]) -> Iterator[dg.DagsterInstance]:
     storage = {
         "module": "badc_assets.defs.sqlite_storage",

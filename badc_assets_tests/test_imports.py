@@ -15,7 +15,7 @@ from pathlib import Path
 import badc_assets
 
 HEAVY = ["torch", "transformers", "pandas", "duckdb", "datalad", "pyarrow", "soundfile", "soxr", "matplotlib", "maad"]
-FRAMEWORKS = ["dagster", "dagster_duckdb", "typer"]
+FRAMEWORKS = ["dagster", "dagster_duckdb", "dagster_postgres", "typer"]
 OUTER = {"definitions", "defs", "cli"}
 
 # Imports the modules named in argv[2] in order, and reports which of them first brought in a library named in argv[1].

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from badc_assets.upkeep.storage.chosen import PROFILES
 from benchmarks.measure import Cost, cost_of_command
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -30,6 +31,7 @@ class Scenario:
     """A dataset, an instance of Dagster, and what was measured so far."""
 
     folder: Path
+    instance_file: str = "dagster.yaml"
 
     @property
     def home(self) -> Path:
@@ -42,7 +44,7 @@ class Scenario:
     def prepare(self) -> None:
         """The instance is set up like that of the project, and its dataset is chosen by the environment."""
         self.home.mkdir(parents=True, exist_ok=True)
-        shutil.copy(REPOSITORY / "dagster.yaml", self.home)
+        shutil.copy(REPOSITORY / self.instance_file, self.home / "dagster.yaml")
         os.environ |= {
             "DAGSTER_HOME": str(self.home),
             "PYTHONPATH": str(REPOSITORY),
@@ -107,8 +109,12 @@ def main() -> None:
         "--bundled", type=int, default=10**9, help="pages with the fifth asset, half a megabyte a recording"
     )
     parser.add_argument("--pages", type=int, help="run only so many pages; all are catalogued and asked for")
+    parser.add_argument(
+        "--postgres", action="store_true", help="history in PostgreSQL, in the empty database at BADC_POSTGRES_URL"
+    )
     chosen = parser.parse_args()
-    scenario = Scenario(chosen.folder.absolute())
+    instance_file = PROFILES["postgres" if chosen.postgres else "sqlite"]
+    scenario = Scenario(chosen.folder.absolute(), instance_file)
     scenario.prepare()
     make_sounds(scenario.folder / "dataset", 0, chosen.recordings - chosen.page)
     scenario.measure("set up", ["dagster", "instance", "migrate"])

@@ -61,6 +61,9 @@ def sizes() -> None:
     """Files and bytes of results and of Dagster's databases, and rows of events."""
     import os
 
+    from badc_assets.upkeep.storage.kinds import storage_of
+    from badc_assets.upkeep.storage.postgres import PostgresStorage
+
     output, home = Path(os.environ["BADC_OUTPUT"]), Path("data/dagster")
     said: dict[str, object] = {}
     for name, folder in (("output", output), ("home", home)):
@@ -70,6 +73,9 @@ def sizes() -> None:
         with sqlite3.connect(database) as connection:
             said["events in the index"] = connection.execute("select count(*) from event_logs").fetchone()[0]
         said["index mb"] = round(database.stat().st_size / 1e6, 1)
+    storage = storage_of(Path(os.environ["DAGSTER_HOME"], "dagster.yaml"), os.environ, home)
+    if isinstance(storage, PostgresStorage):
+        said["postgres mb"] = round(storage.bytes_used() / 1e6, 1)
     print(json.dumps(said))
 
 

@@ -22,6 +22,7 @@ from badc_assets.cli import (
     fsck_commands,
     infer_commands,
     infer_run,
+    instance_commands,
     orchestrate_commands,
     project_commands,
     recordings_commands,
@@ -58,6 +59,7 @@ trace_commands.add_to(app)
 fsck_commands.add_to(app)
 retry_commands.add_to(app)
 doctor_commands.add_to(app)
+instance_commands.add_to(app)
 batch_commands.add_to(app)
 service_commands.add_to(app)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,9 +44,13 @@ def run(
         raise typer.Exit(1)
 
 
-def recover() -> None:
+def recover(
+    machine: Annotated[
+        str, typer.Option(help="Runs on this machine are over too: it will not come back. Only with PostgreSQL.")
+    ] = "",
+) -> None:
     """Free what killed runs still hold. `badc run` and `badc ui` do this by themselves."""
-    prepare_instance()
+    prepare_instance(lost_machine=machine)
 
 
 def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) -> None:
@@ -52,5 +58,22 @@ def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) 
     load_projects()
     environment = prepare_instance()
     environment.pop("DAGSTER_MODULE_NAME", None)  # `dagster dev` refuses it beside a workspace
-    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-w", "workspace.yaml"]
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-w",
+        str(_workspace(environment)),
+    ]
     raise typer.Exit(run_supervised(command, environment))
+
+
+def _workspace(environment: Mapping[str, str]) -> Path:
+    """The file that says what the page shows: of this folder, else of the instance's home, as in a container."""
+    here = Path("workspace.yaml")
+    return here if here.is_file() else Path(environment["DAGSTER_HOME"]) / here

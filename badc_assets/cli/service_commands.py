@@ -18,6 +18,7 @@ After=network-online.target
 [Service]
 WorkingDirectory={folder}
 Environment="DAGSTER_HOME={home}"
+EnvironmentFile=-{folder}/badc.env
 ExecStartPre=-"{program}" doctor --fix
 ExecStart="{program}" ui --port {port}
 # The first signal goes to Dagster alone, which ends its children; whatever is left then is ended too.

@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
 
-from badc_assets.processes import is_alive
+from badc_assets.processes import Machine, is_alive
+
+MACHINE_TAG = "badc/machine"
+"""Of a run in a storage that machines share: the one on which it runs, as text of `Machine`."""
 
 
-def mend_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+def mend_dead_runs(instance: dg.DagsterInstance, lost: str = "") -> list[str]:
     """Mark started runs whose process is gone as failed and free their slots; returns their ids."""
-    dead = dead_runs(instance)
+    dead = dead_runs(instance, lost)
     for run in dead:
         instance.report_run_failed(run, "The process of this run was killed. What it had finished is kept.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     return [run.run_id for run in dead]
 
 
-def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+def dead_runs(instance: dg.DagsterInstance, lost: str = "") -> list[dg.DagsterRun]:
     """Runs that count as started and whose process is gone.
 
-    Only for an instance on this host's own disk: of a process on another host nothing can be known here.
+    Of a process on another machine nothing can be known here: its runs are left alone, unless it is named as `lost`.
     """
-    if not isinstance(instance.event_log_storage, _local_storage()):
-        return []
-    started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]))
-    return [run for run in started if _is_dead(instance, run.run_id)]
+    here = Machine.here()
+    return [run for run in _started(instance) if _is_dead(instance, run, here, lost)]
+
+
+def runs_elsewhere(instance: dg.DagsterInstance) -> list[tuple[dg.DagsterRun, str, float]]:
+    """Started runs of which nothing can be known here, the name of their machine, and when they last said something (seconds
+    since the epoch)."""
+    here = Machine.here()
+    found = []
+    for run in _started(instance):
+        machine = _machine_of(instance, run, here)
+        if machine is None or machine.shares_processes_with(here) or machine.was_restarted_as(here):
+            continue
+        last = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+        found.append((run, machine.name, last[0].timestamp if last else 0.0))
+    return found
+
+
+def is_shared(instance: dg.DagsterInstance) -> bool:
+    """Whether other machines may use the storage too: all but SQLite."""
+    from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
+
+    return not isinstance(instance.event_log_storage, SqliteEventLogStorage)
 
 
 def leaked_slots(instance: dg.DagsterInstance) -> dict[str, list[str]]:
@@ -49,14 +72,23 @@ def free_leaked_slots(instance: dg.DagsterInstance) -> None:
         instance.event_log_storage.free_concurrency_slots_for_run(run_id)
 
 
-def _local_storage() -> type:
-    from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
-
-    return SqliteEventLogStorage
+def _started(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
+    return instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]))
 
 
-def _is_dead(instance: dg.DagsterInstance, run_id: str) -> bool:
-    process = process_of(instance, run_id)
+def _machine_of(instance: dg.DagsterInstance, run: dg.DagsterRun, here: Machine) -> Machine | None:
+    return Machine.parse(run.tags.get(MACHINE_TAG, "")) if is_shared(instance) else here
+
+
+def _is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun, here: Machine, lost: str) -> bool:
+    machine = _machine_of(instance, run, here)
+    if machine is None:
+        return False
+    if machine.was_restarted_as(here):
+        return True
+    if machine != here and not machine.shares_processes_with(here):
+        return bool(lost) and machine.name == lost
+    process = process_of(instance, run.run_id)
     return process is not None and not _is_alive(*process)
 
 

@@ -13,16 +13,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from dagster import EventLogEntry
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from dagster._serdes import ConfigurableClassData, serialize_value
-from dagster_shared.record import replace
+from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
+
+from badc_assets.defs.planned_checks import store_lean_plan
 
 KEPT = 3
 """Databases that stay open in a process: the index, and those of the runs that were written or read last."""
@@ -61,30 +59,8 @@ class KeptEventLogStorage(SqliteEventLogStorage):
                 yield connection
 
     def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
-        """Dagster writes a row for each partition of a planned check, and into each the event with the list of all partitions:
-        for a range of 500 recordings 16 kB a row, most of the whole database. Here a row has the event without the list.
-        """
-        planned = event.dagster_event.event_specific_data if event.dagster_event else None
-        if not isinstance(planned, AssetCheckEvaluationPlanned) or planned.partitions_subset is None:
+        if not store_lean_plan(self, event, event_id):
             super()._store_asset_check_evaluation_planned(event, event_id)
-            return
-        assert event.dagster_event is not None
-        lean = replace(planned, partitions_subset=None)
-        text = serialize_value(
-            event._replace(dagster_event=event.dagster_event._replace(event_specific_data=lean)),
-        )
-        row = {
-            "asset_key": planned.asset_key.to_string(),
-            "check_name": planned.check_name,
-            "run_id": event.run_id,
-            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
-            "evaluation_event": text,
-            "evaluation_event_timestamp": self._event_insert_timestamp(event),
-            "evaluation_event_storage_id": event_id,
-        }
-        rows = [{**row, "partition": key} for key in planned.partitions_subset.get_partition_keys()]
-        with self.index_connection() as connection:
-            connection.execute(AssetCheckExecutionsTable.insert(), rows)
 
     def _engine(self, shard: str) -> Engine:
         # A connection must not be used in a process that was forked from the one that opened it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from badc_assets.errors import BadcError
@@ -19,11 +19,13 @@ class Ailment:
 
 @dataclass(frozen=True)
 class Examination:
-    """Looks at one thing; no ailments, all is well. `mend` removes the ailments that it can remove; None: only a person can."""
+    """Looks at one thing; no ailments, all is well. `mend` removes the ailments that it can remove; None: only a person can.
+    `note` is worth telling in any case."""
 
     name: str
     look: Callable[[], Iterable[Ailment]]
     mend: Callable[[], None] | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,12 @@ class Diagnosis:
     state: Literal["ok", "fixed", "problem"]
     ailments: tuple[Ailment, ...] = ()
     can_be_fixed: bool = False
+    note: str = ""
 
 
 def examine(examinations: Iterable[Examination], *, fix: bool) -> list[Diagnosis]:
     """Go through the examinations in order; with `fix`, mend what can be mended and look again."""
-    return [_diagnosis(examination, fix=fix) for examination in examinations]
+    return [replace(_diagnosis(examination, fix=fix), note=examination.note) for examination in examinations]
 
 
 def _diagnosis(examination: Examination, *, fix: bool) -> Diagnosis:

@@ -34,6 +34,7 @@ def test_the_unit_starts_the_page_from_this_folder(home, tmp_path):
     assert parsed["Service"]["WorkingDirectory"] == str(home)
     assert parsed["Service"]["ExecStart"].endswith('/badc" ui --port 3111')
     assert parsed["Service"]["KillMode"] == "mixed"
+    assert parsed["Service"]["EnvironmentFile"] == f"-{home}/badc.env"
     assert 'DAGSTER_HOME=/a 100%%"' in unit(Path("/a 100%"), Path("/a 100%"), Path("/b"), 1)
 
 
