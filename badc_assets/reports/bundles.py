@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from badc_assets.chunks.status import read_status
 from badc_assets.detections.store import ResultStatus, read_result_status
 from badc_assets.errors import BadcError
-from badc_assets.files import stable_hash
+from badc_assets.files import remove, stable_hash, write_json
 from badc_assets.layout import Layout
 from badc_assets.recordings.facts import read_facts
 from badc_assets.reports.bundle import BundleResult, write_bundle
@@ -26,6 +27,27 @@ class BundleOutcome:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class StoredBundle:
+    """A bundle that is there, as its record says."""
+
+    recording_id: str
+    version: str
+    detections: int
+    files: int
+
+
+def read_bundle(layout: Layout, recording_id: str) -> StoredBundle | None:
+    """The record of a bundle; None where there is none, as for one of BADC's."""
+    path = layout.bundle_record(recording_id)
+    if not path.is_file():
+        return None
+    try:
+        return StoredBundle(**json.loads(path.read_bytes()))
+    except (ValueError, TypeError):
+        return None
+
+
 def bundle_version(result_key: str, settings: ReportSettings) -> str:
     """Changes when a bundle of these results would."""
     return stable_hash([result_key, settings.bundle_digest])
@@ -39,12 +61,16 @@ def write_bundles(layout: Layout, recording_ids: Iterable[str], settings: Report
             yield BundleOutcome(recording_id, None, reason=problem)
             continue
         assert status is not None
+        version = bundle_version(status.key, settings)
         try:
+            remove(layout.bundle_record(recording_id))
             bundle = write_bundle(layout, recording_id, settings)
+            stored = StoredBundle(recording_id, version, bundle.detections, len(bundle.files))
+            write_json(layout.bundle_record(recording_id), asdict(stored))
         except BadcError as error:
             yield BundleOutcome(recording_id, None, reason=error.problem)
         else:
-            yield BundleOutcome(recording_id, bundle, bundle_version(status.key, settings))
+            yield BundleOutcome(recording_id, bundle, version)
 
 
 def bundles_to_write(
