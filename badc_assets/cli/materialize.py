@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from badc_assets.cli.instance import STORAGE
 from badc_assets.cli.outstanding import is_published, recordings_without_bundle, work_to_do
 from badc_assets.cli.stopping import ended, stoppable
+from badc_assets.cli.telling import report_to
 from badc_assets.project import Project
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Materializer:
         if not self._materialize("Looking for recordings", ("recording_catalog",), expected=1):
             return False
         with dg.DagsterInstance.get() as instance:
+            report_to(instance, self.project, self.console)
             work = work_to_do(self.project, instance)
             is_complete = self._process("Processing recordings", PER_RECORDING, work.recordings, instance)
             if work.unusable:

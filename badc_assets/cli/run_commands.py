@@ -42,8 +42,19 @@ def run(
 
 
 def recover() -> None:
-    """Free what killed runs still hold. `badc run` and `badc ui` do this by themselves."""
+    """Bring Dagster up to date: free what killed runs still hold, and tell it of results that were made without it.
+
+    `badc run` does both by itself, `badc ui` the first; commands that make results tell of them where an instance is set up.
+    """
+    import dagster as dg
+
+    from badc_assets.cli.telling import report_to
+
+    projects = load_projects()
     prepare_instance()
+    with dg.DagsterInstance.get() as instance:
+        for project in projects:
+            report_to(instance, project, Console())
 
 
 def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) -> None:

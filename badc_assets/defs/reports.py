@@ -13,7 +13,7 @@ from badc_assets.defs.settings import column_schema, table_schema
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.detections.schema import BADC_TYPES, DESCRIPTIONS, DETECTION_COLUMNS, EFFORT_COLUMNS, JOINED_COLUMNS
 from badc_assets.project import Project
-from badc_assets.reports.bundles import StoredBundle
+from badc_assets.reports.bundle_record import StoredBundle
 
 GROUP = "reports"
 

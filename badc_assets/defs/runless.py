@@ -27,7 +27,7 @@ from badc_assets.files import stable_hash
 from badc_assets.inference.outcome import DetectionOutcome
 from badc_assets.project import Project
 from badc_assets.recordings.model import CatalogEntry, RecordingFacts
-from badc_assets.reports.bundles import StoredBundle
+from badc_assets.reports.bundle_record import StoredBundle
 from badc_assets.stages.on_disk import (
     MADE_FROM,
     OnRecord,

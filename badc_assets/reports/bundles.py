@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from badc_assets.chunks.status import read_status
 from badc_assets.detections.store import ResultStatus, read_result_status
 from badc_assets.errors import BadcError
-from badc_assets.files import remove, stable_hash, write_json
+from badc_assets.files import remove, write_json
 from badc_assets.layout import Layout
 from badc_assets.recordings.facts import read_facts
 from badc_assets.reports.bundle import BundleResult, write_bundle
+from badc_assets.reports.bundle_record import StoredBundle, bundle_version
 from badc_assets.reports.counting import STALE_REASON, is_current
 from badc_assets.reports.settings import ReportSettings
 
@@ -25,32 +25,6 @@ class BundleOutcome:
     bundle: BundleResult | None
     version: str = ""
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class StoredBundle:
-    """A bundle that is there, as its record says."""
-
-    recording_id: str
-    version: str
-    detections: int
-    files: int
-
-
-def read_bundle(layout: Layout, recording_id: str) -> StoredBundle | None:
-    """The record of a bundle; None where there is none, as for one of BADC's."""
-    path = layout.bundle_record(recording_id)
-    if not path.is_file():
-        return None
-    try:
-        return StoredBundle(**json.loads(path.read_bytes()))
-    except (ValueError, TypeError):
-        return None
-
-
-def bundle_version(result_key: str, settings: ReportSettings) -> str:
-    """Changes when a bundle of these results would."""
-    return stable_hash([result_key, settings.bundle_digest])
 
 
 def write_bundles(layout: Layout, recording_ids: Iterable[str], settings: ReportSettings) -> Iterator[BundleOutcome]:

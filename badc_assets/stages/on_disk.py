@@ -20,7 +20,7 @@ from badc_assets.project import Project
 from badc_assets.provenance.saving import DataladGateway
 from badc_assets.recordings.facts import read_facts
 from badc_assets.recordings.model import CatalogEntry, RecordingFacts
-from badc_assets.reports.bundles import StoredBundle, bundle_version, read_bundle
+from badc_assets.reports.bundle_record import StoredBundle, bundle_version, read_bundle
 from badc_assets.upkeep.saved import saved_commits
 
 MADE_FROM: dict[str, tuple[str, ...]] = {
