@@ -13,7 +13,7 @@ from badc_assets.inference.recorded import recorded
 from badc_assets.project import Project
 from badc_assets.project_record import run_record
 from badc_assets.recordings.current import examine_recordings, require_catalog, update_catalog
-from badc_assets.reports.aggregates import collect_tables
+from badc_assets.reports.collecting import collect_tables
 from badc_assets_tests.sounds import noise, with_tone, write_sound
 
 NOW = datetime(2023, 5, 8, 4, 0, tzinfo=UTC)

@@ -21,9 +21,14 @@ def new_instance(home: Path | None = None, **settings: Any) -> Iterator[dg.Dagst
     with tempfile.TemporaryDirectory() as temporary:
         folder = home or Path(temporary)
         if not (folder / "storage").exists():
-            shutil.copytree(_empty() / "storage", folder / "storage")
+            set_up(folder / "storage")
         with _opened(folder, settings) as instance:
             yield instance
+
+
+def set_up(storage: Path) -> None:
+    """The folder becomes the storage of an instance that has done nothing."""
+    shutil.copytree(_empty() / "storage", storage, dirs_exist_ok=True)
 
 
 @lru_cache

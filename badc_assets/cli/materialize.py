@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +15,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from badc_assets.cli.instance import STORAGE
+from badc_assets.cli.materializing import MaterializingProcess
 from badc_assets.cli.outstanding import is_published, recordings_without_bundle, work_to_do
-from badc_assets.cli.stopping import ended, stoppable
+from badc_assets.cli.stopping import stoppable
 from badc_assets.cli.telling import report_to
 from badc_assets.project import Project
 
@@ -31,20 +31,23 @@ MAX_RETRY_RANGES = 100
 """The same for what is tried again, where nothing else should appear in the history."""
 
 
+@contextmanager
+def materializing(environment: dict[str, str], console: Console) -> Iterator[MaterializingProcess]:
+    """Something to run stages with. The program ends in the block when it is told to stop."""
+    with stoppable(console), MaterializingProcess(environment) as process:
+        yield process
+
+
 @dataclass(frozen=True)
 class Materializer:
     """Runs the stages in order. What is done already is not started again."""
 
     project: Project
-    environment: dict[str, str]
+    dagster: MaterializingProcess
     console: Console
 
     def run_all(self, *, bundles: bool) -> bool:
-        """True when every recording that is there has results. Leaves the program when it is told to stop."""
-        with stoppable(self.console):
-            return self._run_all(bundles=bundles)
-
-    def _run_all(self, *, bundles: bool) -> bool:
+        """True when every recording that is there has results."""
         import dagster as dg
 
         from badc_assets.defs.jobs import DATASET_WIDE, PER_RECORDING
@@ -87,12 +90,11 @@ class Materializer:
 
         from badc_assets.defs.jobs import PER_RECORDING
 
-        with stoppable(self.console):
-            if not self._materialize("Looking for recordings", ("recording_catalog",), expected=1):
-                return False
-            with dg.DagsterInstance.get() as instance:
-                is_good = self._process("Trying again", PER_RECORDING, broken(), instance, at_most=MAX_RETRY_RANGES)
-                return self._save(instance) and is_good
+        if not self._materialize("Looking for recordings", ("recording_catalog",), expected=1):
+            return False
+        with dg.DagsterInstance.get() as instance:
+            is_good = self._process("Trying again", PER_RECORDING, broken(), instance, at_most=MAX_RETRY_RANGES)
+            return self._save(instance) and is_good
 
     def _process(
         self,
@@ -123,28 +125,18 @@ class Materializer:
         """Run one command; its whole output goes to a log file, its progress and its errors to the screen."""
         from badc_assets.defs.names import selected
 
-        command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "badc_assets.definitions"]
-        command += ["--select", selected(self.project, assets), *arguments]
         log = STORAGE / "logs" / f"{time.strftime('%Y%m%dT%H%M%S')}_{assets[0]}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w") as log_file, _progress(self.console) as progress:
             task = progress.add_task(title, total=expected)
-            process = subprocess.Popen(
-                command,
-                env=self.environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-            )
-            assert process.stdout is not None
-            with ended(process):
-                for line in process.stdout:
-                    log_file.write(line)
-                    if MATERIALIZED.search(line):
-                        progress.advance(task)
-            is_good = process.wait() == 0
-        if not is_good:
+
+            def read(line: str) -> None:
+                log_file.write(line)
+                if MATERIALIZED.search(line):
+                    progress.advance(task)
+
+            status = self.dagster.materialize(["--select", selected(self.project, assets), *arguments], read)
+        if status:
             self.console.print(
                 f"[red]not complete:[/] {escape(f'{failure_line(log)} (all output: {log})')}",
                 highlight=False,
@@ -152,7 +144,7 @@ class Materializer:
             )
         elif not self.console.is_terminal:
             self.console.print(f"{title}: done")
-        return is_good
+        return status == 0
 
 
 def failure_line(log: Path) -> str:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from badc_assets.cli.instance import prepare_instance
-from badc_assets.cli.materialize import Materializer
+from badc_assets.cli.materialize import Materializer, materializing
 from badc_assets.errors import BadcError
 from badc_assets.project import Project, load_project
 
@@ -44,8 +44,8 @@ def retry(
 
 
 def _again(project: Project, console: Console) -> None:
-    materializer = Materializer(project, prepare_instance(), console)
-    materializer.retry(lambda: [each.recording_id for each in _broken(project)])
+    with materializing(prepare_instance(), console) as dagster:
+        Materializer(project, dagster, console).retry(lambda: [each.recording_id for each in _broken(project)])
     left = _broken(project)
     if left:
         _show(left, console)

@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 
 from badc_assets.cli.instance import prepare_instance
-from badc_assets.cli.materialize import Materializer
+from badc_assets.cli.materialize import Materializer, materializing
+from badc_assets.cli.stopping import stoppable
 from badc_assets.cli.supervision import run_supervised
 from badc_assets.project import load_projects
 
@@ -33,10 +34,11 @@ def run(
     projects = load_projects()
     environment = prepare_instance()
     are_complete = []
-    for project in projects:
-        if project.name:
-            console.print(f"Dataset {project.name}", style="bold")
-        are_complete.append(Materializer(project, environment, console).run_all(bundles=bundles))
+    with materializing(environment, console) as dagster:
+        for project in projects:
+            if project.name:
+                console.print(f"Dataset {project.name}", style="bold")
+            are_complete.append(Materializer(project, dagster, console).run_all(bundles=bundles))
     if not all(are_complete):
         raise typer.Exit(1)
 
@@ -50,11 +52,12 @@ def recover() -> None:
 
     from badc_assets.cli.telling import report_to
 
+    console = Console()
     projects = load_projects()
     prepare_instance()
-    with dg.DagsterInstance.get() as instance:
+    with stoppable(console), dg.DagsterInstance.get() as instance:
         for project in projects:
-            report_to(instance, project, Console())
+            report_to(instance, project, console)
 
 
 def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from badc_assets.cli.instance import prepare_instance
-from badc_assets.cli.materialize import Materializer
+from badc_assets.cli.materialize import Materializer, materializing
 from badc_assets.files import write_text
 from badc_assets.project import PREFIX, PROJECT_FILE, load_project
 
@@ -34,7 +34,8 @@ def demo() -> None:
     _use_only(SAMPLE)
     project = load_project()
     console = Console()
-    is_complete = Materializer(project, prepare_instance(), console).run_all(bundles=True)
+    with materializing(prepare_instance(), console) as dagster:
+        is_complete = Materializer(project, dagster, console).run_all(bundles=True)
     console.print(found_in_words(project.layout), soft_wrap=True)
     compare(SAMPLE)
     console.print(f"Report: {project.layout.report_dir / 'index.html'}", soft_wrap=True)

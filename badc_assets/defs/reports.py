@@ -64,28 +64,27 @@ def detection_aggregates(project: Project) -> dg.MaterializeResult:
     from dagster_duckdb import DuckDBResource  # loads duckdb, which the web server has no use for
 
     from badc_assets.recordings.current import require_catalog
-    from badc_assets.reports.aggregates import collect_tables, fill_database
+    from badc_assets.reports.aggregates import fill_database
+    from badc_assets.reports.collecting import collect_tables
     from badc_assets.reports.database import new_database
-    from badc_assets.reports.inputs import inputs_digest
 
     with problems_as_failures():
         layout = project.layout
-        entries = require_catalog(layout).entries
-        version = inputs_digest(layout, entries)
-        result = collect_tables(layout, entries)
+        result = collect_tables(layout, require_catalog(layout).entries)
         with (
             new_database(layout.database) as temporary,
             DuckDBResource(database=os.fspath(temporary)).get_connection() as connection,
         ):
             fill_database(connection, layout, project.report)
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(version),
+        data_version=dg.DataVersion(result.digest),
         metadata={
             "dagster/row_count": result.detections,
             "effort rows": result.effort_rows,
             "effort columns": dg.MetadataValue.table_schema(table_schema(EFFORT_COLUMNS, DESCRIPTIONS)),
             "recordings": result.recordings,
             "recordings with results": result.recordings_counted,
+            "recordings not changed since the tables before": result.taken_over,
             "hours analysed": round(result.analysed_ms / 3_600_000, 3),
             "hours failed": round(result.failed_ms / 3_600_000, 3),
             "database": dg.MetadataValue.path(str(layout.database)),

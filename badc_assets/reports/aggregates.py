@@ -1,10 +1,7 @@
-"""Dataset-wide tables (recordings, effort, detections, quality of chunks), the database over them, the check of their sums."""
+"""The database over the dataset-wide tables, and the check of their sums."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,107 +9,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from badc_assets.detections.schema import effort_schema
 from badc_assets.errors import BadcError
-from badc_assets.files import atomic_path
 from badc_assets.layout import Layout
-from badc_assets.recordings.model import CatalogEntry
-from badc_assets.reports.counting import read_evidence
-from badc_assets.reports.outcomes import Problem, recording_outcome, recordings_schema
-from badc_assets.reports.parts import dataset_detection_schema
+from badc_assets.reports.collecting import TABLES
 from badc_assets.reports.settings import ReportSettings
-from badc_assets.reports.sound import chunk_quality_schema
 from badc_assets.reports.views import activity_views, parquet_source, summary_views
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-TABLES = ("recordings", "effort", "detections", "chunk_quality")
-_GROUP_ROWS = 100_000
-_GROUP_TABLES = 2_000
-
-
-@dataclass(frozen=True)
-class AggregateResult:
-    """How much the tables hold. `problems` names each file that could not be used, and so was not counted."""
-
-    recordings: int
-    recordings_counted: int
-    effort_rows: int
-    analysed_ms: int
-    failed_ms: int
-    detections: int
-    problems: tuple[Problem, ...]
-
-
-class _Sink:
-    """Gathers small tables and writes them as large row groups, so that memory holds one group."""
-
-    def __init__(self, writer: pq.ParquetWriter) -> None:
-        self._writer = writer
-        self._waiting: list[pa.Table] = []
-        self._waiting_rows = 0
-        self.rows = 0
-
-    def add(self, table: pa.Table) -> None:
-        if table.num_rows == 0:
-            return
-        self._waiting.append(table)
-        self._waiting_rows += table.num_rows
-        self.rows += table.num_rows
-        if self._waiting_rows >= _GROUP_ROWS or len(self._waiting) >= _GROUP_TABLES:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._waiting:
-            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=_GROUP_ROWS)
-            self._waiting, self._waiting_rows = [], 0
-
-
-@contextmanager
-def _sink(target: Path, schema: pa.Schema) -> Iterator[_Sink]:
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-        sink = _Sink(writer)
-        yield sink
-        sink.flush()
-
-
-def collect_tables(layout: Layout, entries: Iterable[CatalogEntry]) -> AggregateResult:
-    """Write the tables for these recordings (all of the catalogue), sorted by recording and time.
-
-    Every recording has a row in `recordings`, whatever became of it. One whose results do not count (see
-    `reports.counting`) or cannot be read adds nothing to `effort` and `detections`; its outcome says why. Memory stays
-    bounded by the largest recording. The old tables stay readable until all new ones are complete.
-    """
-    problems: list[Problem] = []
-    counted = analysed_ms = failed_ms = 0
-    with ExitStack() as stack:
-        schemas = (recordings_schema(), effort_schema(), dataset_detection_schema(), chunk_quality_schema())
-        files = [stack.enter_context(atomic_path(layout.aggregate_table(name))) for name in TABLES]
-        recordings, effort, detections, chunk_quality = (
-            stack.enter_context(_sink(file, schema)) for file, schema in zip(files, schemas, strict=True)
-        )
-        for evidence in read_evidence(layout, entries):
-            found = recording_outcome(layout, evidence)
-            problems += found.problems
-            recordings.add(pa.Table.from_pylist([found.row], schema=schemas[0]))
-            if found.chunk_quality is not None:
-                chunk_quality.add(found.chunk_quality)
-            if found.effort is not None and found.detections is not None:
-                effort.add(found.effort)
-                detections.add(found.detections)
-                counted += evidence.results == "counted"
-                analysed_ms += found.row["analysed_ms"]
-                failed_ms += found.row["failed_ms"]
-    return AggregateResult(
-        recordings=recordings.rows,
-        recordings_counted=counted,
-        effort_rows=effort.rows,
-        analysed_ms=analysed_ms,
-        failed_ms=failed_ms,
-        detections=detections.rows,
-        problems=tuple(problems),
-    )
 
 
 def fill_database(connection: DuckDBPyConnection, layout: Layout, settings: ReportSettings) -> None:

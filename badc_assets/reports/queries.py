@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from badc_assets.layout import Layout
-from badc_assets.reports.aggregates import TABLES, existing_table
+from badc_assets.reports.aggregates import existing_table
+from badc_assets.reports.collecting import TABLES
 from badc_assets.reports.settings import ReportSettings
 from badc_assets.reports.views import activity_views, parquet_source
 

@@ -10,7 +10,8 @@ import pytest
 
 from badc_assets.project import Project
 from badc_assets.recordings.current import read_catalog
-from badc_assets_tests.cli.test_commands import Shell, home
+from badc_assets_tests.cli.same_process import SameProcess
+from badc_assets_tests.cli.test_commands import home
 from badc_assets_tests.instances import new_instance
 from badc_assets_tests.repositories import Repository
 from badc_assets_tests.whole_runs import run_all
@@ -42,7 +43,7 @@ def clone(tmp_path: Path, shared_data: Path) -> Path:
 
 
 def test_five_recordings_are_missing_and_nothing_is_invented(clone: Path, home: Path):
-    shell = Shell(home, clone)
+    shell = SameProcess(home, clone)
     files_before = tree(clone)
     status, output = shell("badc", "data", "status")
     assert status == 0, output
@@ -68,7 +69,8 @@ def test_five_recordings_are_missing_and_nothing_is_invented(clone: Path, home: 
     with new_instance() as instance:
         fetching = Project.model_validate({"dataset": clone, "content": {"policy": "fetch"}})
         assert run_all(fetching, instance) == []
-    assert {path: tree(clone).get(path) for path in files_before} == files_before
+    files_after = tree(clone)
+    assert {path: files_after.get(path) for path in files_before} == files_before
 
 
 def tree(folder: Path) -> dict[str, str]:

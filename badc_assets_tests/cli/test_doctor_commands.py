@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from badc_assets_tests.cli.same_process import SameProcess
 from badc_assets_tests.cli.test_commands import Shell, home
 from badc_assets_tests.datasets import make_dataset
 from badc_assets_tests.sounds import noise, write_sound
@@ -39,7 +40,7 @@ def test_the_doctor_sets_up_a_new_home_and_then_finds_nothing(home, tmp_path):
 def test_retry_does_again_exactly_what_is_broken(home, tmp_path):
     dataset = make_dataset(tmp_path / "data", 3, bad=(1,))
     bad = dataset.recording_ids[1]
-    shell = Shell(home, tmp_path / "data")
+    shell = SameProcess(home, tmp_path / "data")
     assert shell("badc", "run")[0] == 1
     status, output = shell("badc", "retry", "--list")
     assert status == 0

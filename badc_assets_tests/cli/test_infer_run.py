@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from badc_assets_tests.cli.test_commands import Shell, home
+from badc_assets_tests.cli.same_process import SameProcess
+from badc_assets_tests.cli.test_commands import home
 from badc_assets_tests.datasets import make_dataset
 
 __all__ = ["home"]
@@ -12,7 +13,7 @@ def test_recordings_are_analysed_once_and_what_is_left_out_is_said(home, tmp_pat
     dataset = make_dataset(tmp_path / "data", 3, bad=(1,))
     dataset.chunk()
     bad = dataset.recording_ids[1]
-    shell = Shell(home, tmp_path / "data")
+    shell = SameProcess(home, tmp_path / "data")
     status, output = shell("badc", "infer", "run", "--cpu-workers", "2")
     assert status == 1
     assert "3 recordings: 0 had results already, 1 were left out" in output
@@ -37,7 +38,7 @@ def test_a_manifest_of_another_dataset_is_refused_in_one_line(home, tmp_path):
     dataset.chunk()
     stranger = tmp_path / "r.csv"
     stranger.write_text("recording_id\n")
-    status, output = Shell(home, tmp_path / "data")("badc", "infer", "run", str(stranger))
+    status, output = SameProcess(home, tmp_path / "data")("badc", "infer", "run", str(stranger))
     assert status == 1
     (line,) = output.splitlines()
     assert "is no manifest of this dataset" in line
@@ -48,7 +49,7 @@ def test_a_summary_that_is_none_is_refused_in_one_line(home, tmp_path):
     dataset.chunk()
     summary = tmp_path / "s.json"
     summary.write_text("{")
-    status, output = Shell(home, tmp_path / "data")("badc", "infer", "run", "--resume-summary", str(summary))
+    status, output = SameProcess(home, tmp_path / "data")("badc", "infer", "run", "--resume-summary", str(summary))
     assert status == 1
     assert str(summary) in output
     assert "Traceback" not in output

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from badc_assets_tests.cli.test_commands import Shell, home
+from badc_assets_tests.cli.same_process import SameProcess
+from badc_assets_tests.cli.test_commands import home
 from badc_assets_tests.datasets import make_dataset
 from badc_assets_tests.git import git_environment, require_programs, run_in
 
@@ -18,7 +19,7 @@ def test_a_run_is_one_commit_also_when_something_is_bad(home, tmp_path):
     dataset = make_dataset(root, 3, bad=(1,))
     run_in(root, "datalad", "save", "-m", "sound")
     before = run_in(root, "git", "rev-parse", "HEAD")
-    shell = Shell(home, root)
+    shell = SameProcess(home, root)
     shell.environment |= git_environment(tmp_path)
 
     status, output = shell("badc", "run", BADC_DISABLE_DATALAD="1")

@@ -17,7 +17,8 @@ from badc_assets.errors import BadcError
 from badc_assets.files import atomic_path, write_json
 from badc_assets.layout import Layout
 from badc_assets.recordings.model import Flag
-from badc_assets.reports.aggregates import check_aggregates, collect_tables, fill_database
+from badc_assets.reports.aggregates import check_aggregates, fill_database
+from badc_assets.reports.collecting import collect_tables
 from badc_assets.reports.settings import ReportSettings
 from badc_assets_tests.reports.builders import add_recording, add_results, dataset, entries
 

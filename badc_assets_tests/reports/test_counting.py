@@ -16,7 +16,8 @@ from badc_assets.inference.engine import Engine
 from badc_assets.layout import Layout
 from badc_assets.recordings.current import examine_recordings, require_catalog, update_catalog
 from badc_assets.recordings.model import CatalogEntry, Flag
-from badc_assets.reports.aggregates import check_aggregates, collect_tables, mixed_detectors
+from badc_assets.reports.aggregates import check_aggregates, mixed_detectors
+from badc_assets.reports.collecting import collect_tables
 from badc_assets.reports.counting import STALE_REASON
 from badc_assets.reports.dataset_report import write_dataset_report
 from badc_assets.reports.inputs import inputs_digest

@@ -15,7 +15,7 @@ import soundfile
 from badc_assets.errors import BadcError
 from badc_assets.layout import Layout
 from badc_assets.recordings.model import Flag
-from badc_assets.reports.aggregates import collect_tables
+from badc_assets.reports.collecting import collect_tables
 from badc_assets.reports.dataset_report import ReportResult, write_dataset_report
 from badc_assets.reports.settings import ReportSettings
 from badc_assets_tests.reports.builders import add_recording, add_results, dataset, entries

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from badc_assets.layout import Layout
 from badc_assets.recordings.current import require_catalog
 from badc_assets.recordings.model import Flag
-from badc_assets.reports.aggregates import check_aggregates, collect_tables
+from badc_assets.reports.aggregates import check_aggregates
+from badc_assets.reports.collecting import collect_tables
 from badc_assets.reports.progress import suspect_recordings
 from badc_assets.reports.site_hours import check_effort
 from badc_assets.reports.views import effort_views, parquet_source

@@ -11,7 +11,8 @@ from badc_assets.chunks.manifest import read_manifest
 from badc_assets.errors import BadcError
 from badc_assets.recordings.lookup import find_recording
 from badc_assets.reports.trace import trace_recording
-from badc_assets_tests.cli.test_commands import Shell, home
+from badc_assets_tests.cli.same_process import SameProcess
+from badc_assets_tests.cli.test_commands import home
 from badc_assets_tests.datasets import NOW, make_dataset
 from badc_assets_tests.git import require_programs, run_in
 from badc_assets_tests.sounds import noise, write_sound
@@ -142,7 +143,7 @@ def _find_alias(dataset, name):
 
 
 def test_the_command_prints_json_and_a_table(home, dataset):
-    shell = Shell(home, dataset.layout.dataset)
+    shell = SameProcess(home, dataset.layout.dataset)
     status, output = shell("badc", "trace", dataset.recording_ids[0], "--json", "--at", "1500")
     assert status == 0
     value = json.loads(output)

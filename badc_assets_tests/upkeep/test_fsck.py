@@ -12,7 +12,8 @@ from badc_assets.errors import BadcError
 from badc_assets.files import exclusive
 from badc_assets.upkeep.findings import RULES
 from badc_assets.upkeep.fsck import fsck
-from badc_assets_tests.cli.test_commands import Shell, home
+from badc_assets_tests.cli.same_process import SameProcess
+from badc_assets_tests.cli.test_commands import home
 from badc_assets_tests.datasets import make_dataset
 
 __all__ = ["home"]
@@ -140,7 +141,7 @@ def test_gone_sound_and_strays_are_notices(dataset):
 
 
 def test_the_command_has_an_exit_status_for_damage(home, dataset):
-    shell = Shell(home, dataset.layout.dataset)
+    shell = SameProcess(home, dataset.layout.dataset)
     status, output = shell("badc", "fsck")
     assert status == 0
     assert "3 recordings looked through (fast): 0 damaged, 0 notices" in output
