@@ -104,6 +104,10 @@ class Layout:
         """The DuckDB file of one recording's report bundle."""
         return self.aggregate_dir / f"{recording_id}.duckdb"
 
+    def bundle_record(self, recording_id: str) -> Path:
+        """From which results, and with which settings, the report bundle of one recording was made."""
+        return self.aggregate_dir / f".{recording_id}.bundle.json"
+
     @property
     def database(self) -> Path:
         return self.aggregate_dir / "badc.duckdb"

@@ -32,7 +32,7 @@ from badc_assets.chunks.status import (
     write_status,
 )
 from badc_assets.errors import BadcError
-from badc_assets.files import PlaceTaken, exclusive, remove
+from badc_assets.files import PlaceTaken, exclusive, remove, stable_hash
 from badc_assets.layout import Layout
 from badc_assets.recordings.facts import has_changed, missing_facts_reason, read_facts
 from badc_assets.recordings.model import RecordingFacts
@@ -65,6 +65,17 @@ class ChunkOutcome:
     @property
     def is_complete(self) -> bool:
         return self.status == "completed"
+
+    @property
+    def manifest_version(self) -> str:
+        """Changes when the rows of the manifest do."""
+        return stable_hash([self.status, self.manifest_digest])
+
+    @property
+    def status_version(self) -> str:
+        """Changes when the chunks, what is wrong, or what the limits say of the sound do."""
+        verdict = self.quality.to_json() if self.quality else None
+        return stable_hash([self.status, self.reason, self.manifest_digest, verdict])
 
 
 def chunk_recordings(
@@ -116,7 +127,7 @@ def chunk_recording(layout: Layout, facts: RecordingFacts, settings: ChunkSettin
             return _fail(layout, opening, clock, str(error), started)
         closing = replace(judged, **_closing_times(clock, started))
         write_status(layout, closing)
-        outcome = _outcome(closing, chunks, was_reused=False)
+        outcome = outcome_of(closing, chunks, was_reused=False)
         return replace(outcome, resumed_after_crash=crashed, seconds=time.monotonic() - started)
 
 
@@ -140,7 +151,7 @@ def _current_outcome(layout: Layout, facts: RecordingFacts, settings: ChunkSetti
                 quality = read_quality(layout, facts.recording_id)
                 status = _judged(layout, status, quality, settings)
                 write_status(layout, status)
-            return _outcome(status, chunks, was_reused=True)
+            return outcome_of(status, chunks, was_reused=True)
     return None
 
 
@@ -219,7 +230,7 @@ def _fail(layout: Layout, opening: ChunkStatus, clock: Clock, reason: str, start
         opening, status="failed", manifest_rows=0, error=reason or "no reason given", **_closing_times(clock, started)
     )
     write_status(layout, closing)
-    return replace(_outcome(closing, (), was_reused=False), seconds=time.monotonic() - started)
+    return replace(outcome_of(closing, (), was_reused=False), seconds=time.monotonic() - started)
 
 
 def _closing_times(clock: Clock, started: float) -> dict[str, str | float]:
@@ -227,7 +238,8 @@ def _closing_times(clock: Clock, started: float) -> dict[str, str | float]:
     return {"updated_at": now, "completed_at": now, "duration_s": round(time.monotonic() - started, 6)}
 
 
-def _outcome(status: ChunkStatus, chunks: Sequence[Chunk], *, was_reused: bool) -> ChunkOutcome:
+def outcome_of(status: ChunkStatus, chunks: Sequence[Chunk], *, was_reused: bool) -> ChunkOutcome:
+    """A stored status and the rows of its manifest as an outcome."""
     return ChunkOutcome(
         recording_id=status.recording_id,
         status=status.status,

@@ -120,9 +120,16 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def root_of(path: Path) -> Path:
-    """The dataset that a file is in: the nearest folder above it with `.datalad`, else its own folder."""
+    """The dataset that a file is in: the nearest folder above it with `.datalad` or a catalogue, else the one that holds the
+    folder `audio` that it is in, else its own folder.
+
+    Chunks that were written among the recordings would be taken for recordings by the next scan.
+    """
     folder = _plain(path).parent
-    return next((parent for parent in (folder, *folder.parents) if (parent / ".datalad").exists()), folder)
+    above = (folder, *folder.parents)
+    known = (each for each in above if (each / ".datalad").exists() or Layout(each, each, each).catalog.is_file())
+    holders = (each.parent for each in above if each.name == "audio")
+    return next(known, None) or next(holders, folder)
 
 
 def _plain(path: Path) -> Path:

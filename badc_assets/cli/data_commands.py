@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from badc_assets.cli.options import JsonOption, print_json
 from badc_assets.errors import BadcError
 from badc_assets.project import Project, load_projects
 from badc_assets.provenance.connect import (
@@ -126,10 +127,15 @@ def disconnect(
 def status(
     details: Annotated[bool, typer.Option("--details/--summary", help="Also kind, address and times.")] = False,
     show_siblings: Annotated[bool, typer.Option("--show-siblings/--hide-siblings", help="Also siblings.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """List the connected datasets, and which recordings of the project's dataset are here."""
+    """List the connected datasets, and which recordings of the project's dataset are here. JSON has all details and all names."""
     console = Console(soft_wrap=True, highlight=False)
     datasets = read_registry(registry_file(os.environ))
+    if as_json:
+        known = {name: _dataset_as_json(dataset, with_siblings=show_siblings) for name, dataset in datasets.items()}
+        print_json({"datasets": known, "recordings": [_content_as_json(project) for project in load_projects()]})
+        return
     columns = ["dataset", "state", "here", *(["kind", "method", "url", "connected", "disconnected"] if details else [])]
     table = Table(*columns, "path", title="Datasets")
     for name, dataset in sorted(datasets.items()):
@@ -150,6 +156,22 @@ def status(
             console.print(f"{name}: sibling {sibling} {address}", markup=False)
     for project in load_projects():
         _show_content(console, project)
+
+
+def _dataset_as_json(dataset: ConnectedDataset, *, with_siblings: bool) -> dict[str, Any]:
+    folder = Path(dataset.path)
+    kind = kind_of(folder)
+    more = {"siblings": dict(siblings(folder)) if kind != "unknown" else {}} if with_siblings else {}
+    return asdict(dataset) | {"is_here": folder.is_dir(), "kind": kind} | more
+
+
+def _content_as_json(project: Project) -> dict[str, Any]:
+    from badc_assets.recordings.content_status import content_status
+
+    is_here = project.layout.audio.is_dir()
+    found = asdict(content_status(project.layout)) if is_here else {}
+    about = {"name": project.name, "dataset": str(project.layout.dataset), "policy": project.content.policy}
+    return about | {"is_here": is_here} | found
 
 
 def _show_content(console: Console, project: Project) -> None:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from badc_assets.cli.options import JsonOption, print_json
 from badc_assets.detectors.hawkears.setup import VERSION as HAWKEARS_VERSION
 from badc_assets.detectors.registry import DETECTORS
 from badc_assets.errors import BadcError
@@ -25,9 +26,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 @detectors_app.callback()
-def detectors(context: typer.Context) -> None:
+def detectors(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the detectors and what each needs."""
     if context.invoked_subcommand is not None:
+        return
+    if as_json:
+        print_json([{"name": name, "summary": each.summary, "needs": each.needs} for name, each in DETECTORS.items()])
         return
     table = Table("detector", "what it does", "what it needs")
     for name, entry in DETECTORS.items():

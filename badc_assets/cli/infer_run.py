@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from badc_assets.cli.stopping import stoppable
+from badc_assets.cli.telling import tell_dagster
 from badc_assets.errors import BadcError, printable
 from badc_assets.inference.recorded import recorded
 from badc_assets.project import Project, changed, load_project
@@ -50,6 +51,7 @@ def run(
         _take_over(console, project, recording_ids, resume_summary)
     with stoppable(console):
         left_out = _analyse(console, project, recording_ids, telemetry_log)
+    tell_dagster(project, console)
     if left_out:
         raise typer.Exit(1)
 

@@ -18,6 +18,7 @@ from badc_assets.cli.instance import STORAGE
 from badc_assets.cli.materializing import MaterializingProcess
 from badc_assets.cli.outstanding import is_published, recordings_without_bundle, work_to_do
 from badc_assets.cli.stopping import stoppable
+from badc_assets.cli.telling import report_to
 from badc_assets.project import Project
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Materializer:
         if not self._materialize("Looking for recordings", ("recording_catalog",), expected=1):
             return False
         with dg.DagsterInstance.get() as instance:
+            report_to(instance, self.project, self.console)
             work = work_to_do(self.project, instance)
             is_complete = self._process("Processing recordings", PER_RECORDING, work.recordings, instance)
             if work.unusable:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from badc_assets.cli.stopping import stoppable
+from badc_assets.cli.telling import tell_dagster
 from badc_assets.errors import BadcError, printable
 from badc_assets.project import Project, changed, load_project
 
@@ -89,7 +90,7 @@ def chunk_orchestrate(
         _chunk(project, entries, report, again=include_existing)
         if record_datalad:
             stages.saved(project, [entry.recording_id for entry in entries])
-    report.end()
+    report.end(project)
 
 
 def infer_orchestrate(
@@ -185,7 +186,7 @@ def infer_orchestrate(
             stages.rolled_up(project, _ids(among), bundle_rollup_export_dir, bundle_rollup_limit)
         if record_datalad:
             stages.saved(project, _ids(entries))
-    report.end()
+    report.end(project)
 
 
 def report_dataset(
@@ -207,7 +208,7 @@ def report_dataset(
     report = Report(as_json=as_json)
     _bundle(project, entries, report)
     stages.rolled_up(project, _ids(entries), export_dir, rollup_limit)
-    report.end()
+    report.end(project)
 
 
 @pipeline_app.command()
@@ -265,7 +266,7 @@ def run(
             stages.rolled_up(project, _ids(everything), bundle_rollup_export_dir, bundle_rollup_limit)
         if record_datalad:
             stages.saved(project, _ids(everything))
-    report.end()
+    report.end(project)
 
 
 class Report:
@@ -285,8 +286,9 @@ class Report:
         self.left_out |= failed
         self.say(f"{name}: {recordings} recordings, {done} done, {reused} found done, {len(failed)} left out")
 
-    def end(self) -> None:
-        """Exit status 1 when something was left out."""
+    def end(self, project: Project) -> None:
+        """Dagster is told. Exit status 1 when something was left out."""
+        tell_dagster(project, self.console)
         if self.as_json:
             print(json.dumps({"stages": self.stages, "left_out": self.left_out}, indent=2))
         elif self.left_out:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from badc_assets.cli.options import JsonOption, print_json
 from badc_assets.project import Project, load_projects
+
+if TYPE_CHECKING:
+    from badc_assets.reports.progress import Progress
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,17 +22,25 @@ def add_to(app: typer.Typer) -> None:
     app.command()(status)
 
 
-def config() -> None:
+def config(as_json: JsonOption = False) -> None:
     """Show every setting with its present value, as it stands in badc.toml and the environment."""
-    for project in load_projects():
+    projects = load_projects()
+    if as_json:
+        print_json([_settings(project) for project in projects])
+        return
+    for project in projects:
         _show_settings(project)
+
+
+def _settings(project: Project) -> dict[str, Any]:
+    values = project.model_dump(mode="json")
+    values["detectors"] = {project.detector: project.detector_settings.model_dump(mode="json")}
+    return values
 
 
 def _show_settings(project: Project) -> None:
     table = Table("setting", "value", title=f"Dataset {project.name}" if project.name else "Project")
-    values = project.model_dump(mode="json")
-    values["detectors"] = {project.detector: project.detector_settings.model_dump(mode="json")}
-    for name, value in _flat(values):
+    for name, value in _flat(_settings(project)):
         table.add_row(name, str(value))
     console = Console()
     console.print(table)
@@ -44,17 +56,34 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
             yield prefix + name, value
 
 
-def status() -> None:
+def status(as_json: JsonOption = False) -> None:
     """Count the recordings by how far they are, and list what is broken."""
-    for project in load_projects():
-        _show_progress(project)
+    projects = load_projects()
+    if as_json:
+        print_json([_as_json(project, _progress(project)) for project in projects])
+        return
+    for project in projects:
+        _show_progress(project, _progress(project))
 
 
-def _show_progress(project: Project) -> None:
+def _progress(project: Project) -> Progress:
     from badc_assets.recordings.current import require_catalog
     from badc_assets.reports.progress import dataset_progress
 
-    progress = dataset_progress(project.layout, require_catalog(project.layout).entries)
+    return dataset_progress(project.layout, require_catalog(project.layout).entries)
+
+
+def _as_json(project: Project, progress: Progress) -> dict[str, Any]:
+    return {
+        "name": project.name,
+        "dataset": str(project.layout.dataset),
+        "recordings": progress.total,
+        "counts": progress.counts,
+        "broken": progress.broken,
+    }
+
+
+def _show_progress(project: Project, progress: Progress) -> None:
     console = Console()
     title = f"{project.name}: {progress.total} recordings" if project.name else f"{progress.total} recordings"
     table = Table("recordings", "count", title=title)

@@ -1,7 +1,8 @@
-"""`badc recordings`: where and when recordings were made, and how that is known."""
+"""`badc recordings`: which there are, where and when they were made, and how that is known."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from badc_assets.errors import BadcError
+from badc_assets.cli.options import JsonOption, print_json
+from badc_assets.errors import BadcError, printable
 from badc_assets.layout import Layout
 from badc_assets.project import load_project
 
-recordings_app = typer.Typer(help="Where and when recordings were made.", no_args_is_help=True)
+recordings_app = typer.Typer(
+    help="Which recordings there are, and where and when they were made.", no_args_is_help=True
+)
 templates_app = typer.Typer(help="The declared templates for file and folder names.", no_args_is_help=True)
 recordings_app.add_typer(templates_app, name="templates")
 
@@ -22,6 +26,32 @@ recordings_app.add_typer(templates_app, name="templates")
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this file."""
     app.add_typer(recordings_app, name="recordings")
+
+
+@recordings_app.command("list")
+def list_recordings(
+    stage: Annotated[
+        str | None, typer.Option(help="Only those that are so far, such as analysed or quarantined.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the recordings of the dataset, how far each is, and what is broken about it.
+
+    Example: badc recordings list --stage "chunking failed" --json
+    """
+    from badc_assets.recordings.current import require_catalog
+    from badc_assets.reports.progress import STAGES, listed_recordings
+
+    if stage is not None and stage not in STAGES:
+        raise BadcError("--stage", f"there is no stage {stage!r}", f"name one of: {', '.join(STAGES)}")
+    layout = load_project().layout
+    found = listed_recordings(layout, require_catalog(layout).entries)
+    wanted = (each for each in found if stage in (None, each.stage))
+    if as_json:
+        print_json([asdict(each) for each in wanted])
+        return
+    for each in wanted:
+        print("\t".join(printable(text) for text in (each.recording_id, each.stage, each.reason) if text))
 
 
 @recordings_app.command()

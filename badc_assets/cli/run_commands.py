@@ -12,6 +12,7 @@ from rich.console import Console
 
 from badc_assets.cli.instance import prepare_instance
 from badc_assets.cli.materialize import Materializer, materializing
+from badc_assets.cli.stopping import stoppable
 from badc_assets.cli.supervision import run_supervised
 from badc_assets.project import load_projects
 
@@ -49,8 +50,20 @@ def recover(
         str, typer.Option(help="Runs on this machine are over too: it will not come back. Only with PostgreSQL.")
     ] = "",
 ) -> None:
-    """Free what killed runs still hold. `badc run` and `badc ui` do this by themselves."""
+    """Bring Dagster up to date: free what killed runs still hold, and tell it of results that were made without it.
+
+    `badc run` does both by itself, `badc ui` the first; commands that make results tell of them where an instance is set up.
+    """
+    import dagster as dg
+
+    from badc_assets.cli.telling import report_to
+
+    console = Console()
+    projects = load_projects()
     prepare_instance(lost_machine=machine)
+    with stoppable(console), dg.DagsterInstance.get() as instance:
+        for project in projects:
+            report_to(instance, project, console)
 
 
 def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) -> None:

@@ -1,6 +1,6 @@
 """The chunks of each recording, and the gate that holds back recordings without them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.names import asset_key
 from badc_assets.defs.settings import column_schema, columns_of
 from badc_assets.defs.versions import RecordingVersions
-from badc_assets.files import stable_hash
 from badc_assets.project import Project
 
 if TYPE_CHECKING:
@@ -34,21 +33,20 @@ def chunking(
         manifest = RecordingVersions.begin(context, "chunk_manifest")
         status = RecordingVersions.begin(context, "chunk_status")
         for outcome in chunk_recordings(project.layout, context.partition_keys, project.chunking, _now):
-            metadata: dict[str, str | int | float | bool] = {
-                "status": outcome.status,
-                "dagster/row_count": outcome.chunks,
-                "audio seconds": outcome.audio_ms / 1000,
-                "unchanged": outcome.was_reused,
-                **({"reason": outcome.reason} if outcome.reason else {}),
-                **_quality_metadata(outcome),
-            }
-            key = outcome.recording_id
-            yield manifest.materialization(key, stable_hash([outcome.status, outcome.manifest_digest]), metadata)
-            verdict = outcome.quality.to_json() if outcome.quality else None
-            version = stable_hash([outcome.status, outcome.reason, outcome.manifest_digest, verdict])
-            yield status.materialization(key, version, metadata)
+            yield manifest_event(manifest, outcome)
+            yield status_event(status, outcome)
         yield manifest.finish()
         yield status.finish()
+
+
+def manifest_event(versions: RecordingVersions, outcome: "ChunkOutcome") -> dg.AssetMaterialization:
+    """The manifest of one recording, for Dagster."""
+    return versions.materialization(outcome.recording_id, outcome.manifest_version, _metadata(outcome))
+
+
+def status_event(versions: RecordingVersions, outcome: "ChunkOutcome") -> dg.AssetMaterialization:
+    """The chunking status of one recording, for Dagster."""
+    return versions.materialization(outcome.recording_id, outcome.status_version, _metadata(outcome))
 
 
 def chunking_completed(context: dg.AssetCheckExecutionContext, project: Project) -> dg.AssetCheckResult:
@@ -62,18 +60,7 @@ def chunking_completed(context: dg.AssetCheckExecutionContext, project: Project)
     keys = context.op_execution_context.partition_keys
     problems = chunking_problems(project.layout, keys, project.chunking)
     if len(keys) > 1:
-        checked = asset_key(project, "chunk_status")
-        targets = latest_materializations(context.instance, checked, keys)
-        for key in keys:
-            evaluation = dg.AssetCheckEvaluation(
-                asset_key=checked,
-                check_name="chunking_completed",
-                passed=key not in problems,
-                partition=key,
-                blocking=True,
-                target_materialization_data=targets.get(key),
-                metadata={"reason": problems.get(key, "completed")},
-            )
+        for evaluation in completed_evaluations(project, context.instance, keys, problems):
             # log_event stores it, although its annotation does not name this kind of event.
             context.op_execution_context.log_event(evaluation)  # pyright: ignore[reportArgumentType]
     # What only waits for its content has not failed, and a run over nothing else ends well.
@@ -84,6 +71,24 @@ def chunking_completed(context: dg.AssetCheckExecutionContext, project: Project)
         description=f"{len(keys) - len(problems)} of {len(keys)} completed",
         metadata={"not completed": dg.MetadataValue.md(bullets(problems))},
     )
+
+
+def completed_evaluations(
+    project: Project, instance: dg.DagsterInstance, recording_ids: Sequence[str], problems: Mapping[str, str]
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """The result of `chunking_completed` for each of these recordings, about its latest materialization."""
+    checked = asset_key(project, "chunk_status")
+    targets = latest_materializations(instance, checked, recording_ids)
+    for key in recording_ids:
+        yield dg.AssetCheckEvaluation(
+            asset_key=checked,
+            check_name="chunking_completed",
+            passed=key not in problems,
+            partition=key,
+            blocking=True,
+            target_materialization_data=targets.get(key),
+            metadata={"reason": problems.get(key, "completed")},
+        )
 
 
 def manifest_hashes_match(context: dg.AssetCheckExecutionContext, project: Project) -> dg.AssetCheckResult:
@@ -123,6 +128,17 @@ def usability_result(found: "QualityCounts", more: dict[str, dg.MetadataValue] |
             **(more or {}),
         },
     )
+
+
+def _metadata(outcome: "ChunkOutcome") -> dict[str, str | int | float | bool]:
+    return {
+        "status": outcome.status,
+        "dagster/row_count": outcome.chunks,
+        "audio seconds": outcome.audio_ms / 1000,
+        "unchanged": outcome.was_reused,
+        **({"reason": outcome.reason} if outcome.reason else {}),
+        **_quality_metadata(outcome),
+    }
 
 
 def _quality_metadata(outcome: "ChunkOutcome") -> dict[str, str | int]:

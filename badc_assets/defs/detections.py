@@ -48,29 +48,36 @@ def detections(
                 results.append(outcome.result)
                 finished_s.append(time.monotonic() - began)
             if outcome.result is not None and outcome.is_complete:
-                yield versions.materialization(outcome.recording_id, outcome.result.key, _metadata(project, outcome))
+                yield result_event(project, versions, outcome)
             elif not outcome.is_orphan:
                 left_out[outcome.recording_id] = outcome.reason
         yield from _run_observation(versions.spec.key, results, finished_s, engine.log.usage())
         yield from dropped_content(project, context.partition_keys)
     if left_out:
         # The check step does not run after a failed step, and the finished recordings deserve their checks.
-        for result in _check_results(project, context.partition_keys):
-            context.log_event(_evaluation(result))  # pyright: ignore[reportArgumentType]
+        for result in check_results(project, context.partition_keys):
+            context.log_event(as_evaluation(result))  # pyright: ignore[reportArgumentType]
         # Logged events are stored with the next one that is yielded.
         yield dg.AssetObservation(versions.spec.key, metadata={"left out": dg.MetadataValue.md(bullets(left_out))})
         raise _failure(left_out, len(context.partition_keys))
     yield versions.finish()
 
 
+def result_event(project: Project, versions: RecordingVersions, outcome: DetectionOutcome) -> dg.AssetMaterialization:
+    """The complete results of one recording, for Dagster."""
+    assert outcome.result is not None
+    return versions.materialization(outcome.recording_id, outcome.result.key, _metadata(project, outcome))
+
+
 def detection_checks(context: dg.AssetCheckExecutionContext, project: Project) -> Iterator[dg.AssetCheckResult]:
     """The rules that the results of every recording must keep."""
     wanted = {key.name for key in context.op_execution_context.selected_asset_check_keys}
-    results = _check_results(project, context.op_execution_context.partition_keys)
+    results = check_results(project, context.op_execution_context.partition_keys)
     yield from (result for result in results if result.check_name in wanted)
 
 
-def _check_results(project: Project, recording_ids: Sequence[str]) -> list[dg.AssetCheckResult]:
+def check_results(project: Project, recording_ids: Sequence[str]) -> list[dg.AssetCheckResult]:
+    """What the checks of the detections find in these recordings, one result for each check."""
     from badc_assets.detections.verify import results_problems
 
     problems = results_problems(project.layout, recording_ids)
@@ -85,13 +92,21 @@ def _check_results(project: Project, recording_ids: Sequence[str]) -> list[dg.As
     ]
 
 
-def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
-    assert result.asset_key is not None
+def as_evaluation(
+    result: dg.AssetCheckResult, partition: str | None = None, check: dg.AssetCheckKey | None = None
+) -> dg.AssetCheckEvaluation:
+    """A result as an event that can be stored outside of a check's own step. `check`: of which, where the result does not say."""
+    if check is None:
+        assert result.asset_key is not None
+        check = dg.AssetCheckKey(result.asset_key, result.check_name or "")
     return dg.AssetCheckEvaluation(
-        asset_key=result.asset_key,
-        check_name=result.check_name or "",
+        asset_key=check.asset_key,
+        check_name=check.name,
         passed=result.passed,
         metadata=result.metadata,
+        severity=result.severity,
+        description=result.description,
+        partition=partition,
     )
 
 

@@ -1,6 +1,6 @@
 """Which recordings there are, and what each is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
@@ -66,12 +66,16 @@ def recordings(
         versions = RecordingVersions.begin(context, "recordings")
         not_fetched = fetch_missing(project, context.partition_keys, context.log.info)
         for facts in examine_recordings(project.layout, context.partition_keys, project.recordings):
-            data_version = stable_hash(facts.to_json())
-            metadata = _facts_metadata(facts)
-            if facts.recording_id in not_fetched:
-                metadata["not fetched"] = not_fetched[facts.recording_id]
-            yield versions.materialization(facts.recording_id, data_version, metadata)
+            reason = not_fetched.get(facts.recording_id)
+            yield facts_event(versions, facts, {"not fetched": reason} if reason else {})
         yield versions.finish()
+
+
+def facts_event(
+    versions: RecordingVersions, facts: RecordingFacts, more: Mapping[str, str] | None = None
+) -> dg.AssetMaterialization:
+    """The facts of one recording, for Dagster."""
+    return versions.materialization(facts.recording_id, facts.version, _facts_metadata(facts) | dict(more or {}))
 
 
 def no_duplicate_recordings(project: Project) -> dg.AssetCheckResult:

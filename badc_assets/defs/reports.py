@@ -13,6 +13,7 @@ from badc_assets.defs.settings import column_schema, table_schema
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.detections.schema import BADC_TYPES, DESCRIPTIONS, DETECTION_COLUMNS, EFFORT_COLUMNS, JOINED_COLUMNS
 from badc_assets.project import Project
+from badc_assets.reports.bundle_record import StoredBundle
 
 GROUP = "reports"
 
@@ -32,12 +33,10 @@ def report_bundle(
             if outcome.bundle is None:
                 left_out[outcome.recording_id] = outcome.reason
                 continue
-            metadata = {
-                "dagster/row_count": outcome.bundle.detections,
-                "files": len(outcome.bundle.files),
-                "folder": dg.MetadataValue.path(str(project.layout.aggregate_dir)),
-            }
-            yield versions.materialization(outcome.recording_id, outcome.version, metadata)
+            bundle = StoredBundle(
+                outcome.recording_id, outcome.version, outcome.bundle.detections, len(outcome.bundle.files)
+            )
+            yield bundle_event(project, versions, bundle)
     if left_out:
         raise dg.Failure(
             description=f"{len(left_out)} recordings have no results to report: {', '.join(list(left_out)[:20])}",
@@ -45,6 +44,16 @@ def report_bundle(
             allow_retries=False,
         )
     yield versions.finish()
+
+
+def bundle_event(project: Project, versions: RecordingVersions, bundle: StoredBundle) -> dg.AssetMaterialization:
+    """The report bundle of one recording, for Dagster."""
+    metadata = {
+        "dagster/row_count": bundle.detections,
+        "files": bundle.files,
+        "folder": dg.MetadataValue.path(str(project.layout.aggregate_dir)),
+    }
+    return versions.materialization(bundle.recording_id, bundle.version, metadata)
 
 
 def detection_aggregates(project: Project) -> dg.MaterializeResult:

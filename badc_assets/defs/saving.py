@@ -30,9 +30,16 @@ def saved_results(
         if saved.commit:
             context.log.info("%d files are saved in commit %s", saved.files, saved.commit)
         for recording_id, commit in saved.commits.items():
-            metadata = {"commit": commit, "dataset": str(project.layout.output), "is new": commit == saved.commit}
-            yield versions.materialization(recording_id, commit, metadata)
+            yield saved_event(project, versions, recording_id, commit, is_new=commit == saved.commit)
         yield versions.finish()
+
+
+def saved_event(
+    project: Project, versions: RecordingVersions, recording_id: str, commit: str, *, is_new: bool
+) -> dg.AssetMaterialization:
+    """The commit with the results of one recording, for Dagster."""
+    metadata = {"commit": commit, "dataset": str(project.layout.output), "is new": is_new}
+    return versions.materialization(recording_id, commit, metadata)
 
 
 def definitions_for(dataset: Dataset) -> dg.Definitions:

@@ -46,6 +46,7 @@ class KeptEventLogStorage(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str) -> None:
         self._engines: OrderedDict[tuple[int, str], Engine] = OrderedDict()
+        self._seen: set[str] = set()
         super().__init__(base_dir)
 
     @contextmanager
@@ -57,6 +58,19 @@ class KeptEventLogStorage(SqliteEventLogStorage):
                 self._initialized_dbs.add(shard)
             with engine.connect() as connection, connection.begin():
                 yield connection
+
+    def has_table(self, table_name: str) -> bool:
+        """Dagster asks for each event, on a new connection. A table that was there stays."""
+        if table_name not in self._seen and super().has_table(table_name):
+            self._seen.add(table_name)
+        return table_name in self._seen
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        """The same for a column."""
+        name = f"asset_keys.{column_name}"
+        if name not in self._seen and super()._has_asset_key_col_on_connection(conn, column_name):
+            self._seen.add(name)
+        return name in self._seen
 
     def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
         if not store_lean_plan(self, event, event_id):

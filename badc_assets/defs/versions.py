@@ -7,7 +7,7 @@ did. See docs/decisions/0003-data-versions-in-range-runs.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster._core.definitions.data_version import (
@@ -27,11 +27,13 @@ Metadata = Mapping[str, "str | int | float | bool | MetadataValue | None"]
 class RecordingVersions:
     """Makes the materializations of one asset in one step.
 
-    `seen_up_to` is the newest event when the step began: what upstream materializations the step has read.
+    `seen_up_to` is the newest event when the step began: what upstream materializations the step has read. `more` is metadata
+    that all of them get.
     """
 
     spec: dg.AssetSpec
     seen_up_to: int
+    more: Metadata = field(default_factory=dict)
 
     @classmethod
     def begin(cls, context: dg.AssetExecutionContext, asset: str) -> RecordingVersions:
@@ -50,7 +52,9 @@ class RecordingVersions:
             # For a partitioned input Dagster compares events by their position and ignores the version stored here.
             tags[get_input_data_version_tag(dep.asset_key)] = "see-event"
             tags[get_input_event_pointer_tag(dep.asset_key)] = str(self.seen_up_to)
-        return dg.AssetMaterialization(self.spec.key, partition=recording_id, metadata=metadata, tags=tags)
+        return dg.AssetMaterialization(
+            self.spec.key, partition=recording_id, metadata={**metadata, **self.more}, tags=tags
+        )
 
     def finish(self) -> dg.MaterializeResult:
         """The step's result, marked so that Dagster adds no second materialization of every recording."""

@@ -32,14 +32,14 @@ def outstanding(
         if entry.state == "vanished":
             continue
         facts = read_facts(layout, entry.recording_id)
-        if facts is None or not _is_about(facts, entry, recordings):
+        if facts is None or not is_about(facts, entry, recordings):
             to_do.add(entry.recording_id)
         elif not has_results(layout, entry.recording_id, wanted):
             (unusable if facts.status == "quarantined" else to_do).add(entry.recording_id)
     return Outstanding(frozenset(to_do), frozenset(unusable))
 
 
-def _is_about(facts: RecordingFacts, entry: CatalogEntry, settings: RecordingSettings) -> bool:
+def is_about(facts: RecordingFacts, entry: CatalogEntry, settings: RecordingSettings) -> bool:
     """Whether the facts are about the present state of the file."""
     return (
         facts.content_key == entry.content_key

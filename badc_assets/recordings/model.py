@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from badc_assets.files import stable_hash
+
 EntryState = Literal["present", "content_missing", "vanished"]
 Severity = Literal["warning", "fatal"]
 RecordingStatus = Literal["ok", "flagged", "quarantined"]
@@ -139,6 +141,11 @@ class RecordingFacts(PlaceTime):
         """All flags in one line, fatal ones first; empty when there are none."""
         ordered = sorted(self.flags, key=lambda flag: flag.severity != "fatal")
         return "; ".join(f"{flag.code}: {flag.reason}" for flag in ordered)
+
+    @property
+    def version(self) -> str:
+        """Changes when anything of the facts does."""
+        return stable_hash(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         lists = {"flags": [asdict(flag) for flag in self.flags], "headers": list(self.headers)}

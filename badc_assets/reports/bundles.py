@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from badc_assets.chunks.status import read_status
 from badc_assets.detections.store import ResultStatus, read_result_status
 from badc_assets.errors import BadcError
-from badc_assets.files import stable_hash
+from badc_assets.files import remove, write_json
 from badc_assets.layout import Layout
 from badc_assets.recordings.facts import read_facts
 from badc_assets.reports.bundle import BundleResult, write_bundle
+from badc_assets.reports.bundle_record import StoredBundle, bundle_version
 from badc_assets.reports.counting import STALE_REASON, is_current
 from badc_assets.reports.settings import ReportSettings
 
@@ -26,11 +27,6 @@ class BundleOutcome:
     reason: str = ""
 
 
-def bundle_version(result_key: str, settings: ReportSettings) -> str:
-    """Changes when a bundle of these results would."""
-    return stable_hash([result_key, settings.bundle_digest])
-
-
 def write_bundles(layout: Layout, recording_ids: Iterable[str], settings: ReportSettings) -> Iterator[BundleOutcome]:
     """Write bundles one after another; yields what became of each. A recording without complete results gets none."""
     for recording_id in recording_ids:
@@ -39,12 +35,16 @@ def write_bundles(layout: Layout, recording_ids: Iterable[str], settings: Report
             yield BundleOutcome(recording_id, None, reason=problem)
             continue
         assert status is not None
+        version = bundle_version(status.key, settings)
         try:
+            remove(layout.bundle_record(recording_id))
             bundle = write_bundle(layout, recording_id, settings)
+            stored = StoredBundle(recording_id, version, bundle.detections, len(bundle.files))
+            write_json(layout.bundle_record(recording_id), asdict(stored))
         except BadcError as error:
             yield BundleOutcome(recording_id, None, reason=error.problem)
         else:
-            yield BundleOutcome(recording_id, bundle, bundle_version(status.key, settings))
+            yield BundleOutcome(recording_id, bundle, version)
 
 
 def bundles_to_write(

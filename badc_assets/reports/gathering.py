@@ -89,10 +89,11 @@ def write_parquet_table(target: Path, rows: Iterable[Row]) -> None:
     import pyarrow.parquet as pq
 
     with atomic_path(target) as temporary:
-        pq.write_table(_table(rows), temporary)
+        pq.write_table(table_of(rows), temporary)
 
 
-def _table(rows: Iterable[Row]) -> pa.Table:
+def table_of(rows: Iterable[Row]) -> pa.Table:
+    """Rows as an Arrow table of the 18 columns."""
     import pyarrow as pa
 
     columns: dict[str, list[Any]] = {name: [] for name in BADC_TYPES}

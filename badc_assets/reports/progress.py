@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from badc_assets.chunks.quality.listing import QualityCounts
 from badc_assets.chunks.status import is_interrupted
@@ -15,6 +15,7 @@ from badc_assets.reports.counting import STALE_REASON, Evidence, read_evidence
 
 Stage = Literal["moved", "vanished", "new", "content missing", "quarantined", "examined", "chunking", "interrupted",
                 "chunking failed", "chunked", "stale", "analysis failed", "analysed"]  # fmt: skip
+STAGES: tuple[str, ...] = get_args(Stage)
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,37 @@ def dataset_progress(layout: Layout, entries: Iterable[CatalogEntry]) -> Progres
         if reason:
             broken[evidence.entry.recording_id] = f"{stage}: {reason}"
     return Progress(dict(sorted(counts.items())), broken)
+
+
+@dataclass(frozen=True)
+class ListedRecording:
+    """One recording: how far it is, what is broken about it (empty when nothing is), and where and when it was made."""
+
+    recording_id: str
+    audio_path: str
+    stage: Stage
+    reason: str
+    site: str | None
+    start_local: str | None
+    start_utc: str | None
+    duration_ms: int | None
+
+
+def listed_recordings(layout: Layout, entries: Iterable[CatalogEntry]) -> Iterator[ListedRecording]:
+    """The recordings of the catalogue, one after the other."""
+    for evidence in read_evidence(layout, entries):
+        entry, facts = evidence.entry, evidence.facts
+        stage, reason = recording_stage(layout, evidence)
+        yield ListedRecording(
+            recording_id=entry.recording_id,
+            audio_path=entry.audio_path,
+            stage=stage,
+            reason=reason,
+            site=facts.site if facts else None,
+            start_local=facts.start_local if facts else None,
+            start_utc=facts.start_utc if facts else None,
+            duration_ms=facts.duration_ms if facts else None,
+        )
 
 
 def suspect_recordings(layout: Layout, entries: Iterable[CatalogEntry]) -> QualityCounts:

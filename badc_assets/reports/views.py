@@ -183,5 +183,9 @@ def activity_views(detections: str = "detections") -> str:
 
 def parquet_source(path: Path) -> str:
     """The SQL table expression for one Parquet file, whatever characters its path holds."""
-    literal = "".join(f"[{c}]" if c in "*?[" else c for c in str(path))
-    return "read_parquet('" + literal.replace("'", "''") + "')"
+    return "read_parquet('" + one_file(path).replace("'", "''") + "')"
+
+
+def one_file(path: Path) -> str:
+    """A path where DuckDB takes a pattern: it matches this file and no other."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path))

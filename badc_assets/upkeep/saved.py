@@ -75,6 +75,12 @@ def unsaved_recordings(layout: Layout, gateway: DatasetGateway) -> list[str]:
     return sorted({place.recording_of(name) for name in gateway.changed(place.root, place.folders)} - {""})
 
 
+def saved_commits(layout: Layout, recording_ids: Iterable[str], gateway: DatasetGateway) -> dict[str, str]:
+    """The commit that last changed the results of each of these recordings; those with anything not saved are left out."""
+    unsaved = set(unsaved_recordings(layout, gateway))
+    return _commits(_Place.of(layout), [each for each in recording_ids if each not in unsaved])
+
+
 def save_results(layout: Layout, recording_ids: Sequence[str], gateway: DatasetGateway) -> SavedBatch:
     """Commit all that differs of these recordings, once. Raises BadcError when git or DataLad refuse; results are kept then.
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from badc_assets.chunks.manifest import read_manifest
 from badc_assets.chunks.settings import ChunkSettings
-from badc_assets.chunks.wav_files import CutSound, write_wav_chunks
+from badc_assets.chunks.wav_files import CutSound, root_of, write_wav_chunks
 from badc_assets.cli.main import app
 from badc_assets.errors import BadcError
 
@@ -133,3 +133,13 @@ def test_what_is_wrong_is_one_line_and_leaves_no_manifest(tmp_path):
     with pytest.raises(BadcError, match="ends early"):
         badc("run", source, "--chunk-duration", "1")
     assert not (tmp_path / "manifests").exists()
+
+
+def test_chunks_are_not_written_among_the_recordings_where_they_would_be_taken_for_some(tmp_path):
+    for audio in (tmp_path / "one/audio/A/R.wav", tmp_path / "two/A/R.wav", tmp_path / "three/A/R.wav"):
+        write(audio, 8_000)
+    catalog = tmp_path / "two/artifacts/recordings/catalog.parquet"
+    catalog.parent.mkdir(parents=True)
+    catalog.touch()
+    roots = [root_of(tmp_path / folder) for folder in ("one/audio/A/R.wav", "two/A/R.wav", "three/A/R.wav")]
+    assert roots == [tmp_path / "one", tmp_path / "two", tmp_path / "three/A"]

@@ -6,7 +6,9 @@ import dagster as dg
 import pytest
 
 from badc_assets.definitions import build_definitions
+from badc_assets.defs.runless import report_files
 from badc_assets.project import Project
+from badc_assets.stages import stages
 from badc_assets_tests.datasets import make_dataset
 from badc_assets_tests.defs.running import PER_RECORDING, materialized, run_assets
 from badc_assets_tests.git import git_environment, require_programs, run_in
@@ -51,6 +53,18 @@ def test_a_run_ends_with_one_commit_that_is_on_record(dataset, instance):
     )
     assert process(dataset, instance, first, second).success
     assert head(dataset) == commit
+
+
+def test_a_commit_that_commands_made_is_on_record_too(dataset, instance):
+    first, second, _ = dataset.recording_ids
+    dataset.chunk()
+    dataset.analyse()
+    commit = stages.saved(dataset.project, dataset.recording_ids)
+    report_files(dataset.project, instance)
+    assert {first, second} <= materialized(instance, "saved_results")
+    event = instance.get_latest_materialization_event(dg.AssetKey("saved_results"))
+    assert event.asset_materialization.tags["dagster/data_version"] == commit
+    assert report_files(dataset.project, instance).materializations == 0
 
 
 def test_what_a_red_run_finished_is_saved_afterwards(dataset, instance):

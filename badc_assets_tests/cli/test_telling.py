@@ -1,0 +1,61 @@
+"""Commands and Dagster on one dataset: each finds what the other did, and without an instance Dagster is not needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from badc_assets_tests.cli.test_commands import Shell, home
+from badc_assets_tests.datasets import make_dataset
+
+__all__ = ["home"]
+
+WITHOUT_DAGSTER = """
+import sys
+sys.modules["dagster"] = None
+from badc_assets.cli.main import app
+app(sys.argv[1:])
+"""
+
+
+def test_what_a_command_did_is_seen_by_dagster_which_does_nothing_again(home, tmp_path):
+    dataset = make_dataset(tmp_path / "data", 2)
+    shell = Shell(home, tmp_path / "data")
+    status, output = shell("badc", "recover")
+    assert (status, output) == (0, ""), "an instance is set up, and there is nothing to tell"
+    status, output = shell("badc", "pipeline", "run", "--no-bundle")
+    assert status == 0
+    assert "Dagster was told of 8 results and 2 new recordings" in output
+    status, output = shell("badc", "infer", "run")
+    assert status == 0
+    assert "told" not in output
+    status, output = shell("badc", "run")
+    assert status == 0
+    assert "Processing recordings: nothing to do" in output
+    assert "told" not in output
+
+    written = {path: path.stat().st_mtime_ns for path in (dataset.layout.output / "artifacts/infer").rglob("*.parquet")}
+    status, output = shell("badc", "pipeline", "run", "--no-bundle")
+    assert status == 0
+    assert "0 done, 2 found done" in output
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+
+
+def test_without_an_instance_dagster_is_not_loaded(tmp_path):
+    make_dataset(tmp_path / "data", 1)
+    for command in (
+        "pipeline run",
+        "chunk orchestrate --apply",
+        "infer run",
+        "infer orchestrate --apply",
+        "report dataset",
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT_DAGSTER, *command.split()],
+            cwd=tmp_path,
+            env={"BADC_DATASET": str(tmp_path / "data"), "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
