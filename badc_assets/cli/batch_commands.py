@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from badc_assets.cli.telling import tell_dagster
 from badc_assets.detections.run_record import RunRecord, read_run_record
 from badc_assets.errors import BadcError
 from badc_assets.project import Project
@@ -33,7 +34,9 @@ def batch(
         record = read_run_record(path)
         if record is None:
             raise BadcError(path, "is no record of a run", "name a file in artifacts/runs of a dataset")
-        _do(recorded_project(record, path.absolute().parents[2]), record, console, again=again)
+        project = recorded_project(record, path.absolute().parents[2])
+        _do(project, record, console, again=again)
+        tell_dagster(project, console)
 
 
 def _do(project: Project, record: RunRecord, console: Console, *, again: bool) -> None:

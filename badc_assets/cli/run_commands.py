@@ -81,12 +81,12 @@ def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) 
         "-p",
         str(port),
         "-w",
-        str(_workspace(environment)),
+        str(workspace_file(environment)),
     ]
     raise typer.Exit(run_supervised(command, environment))
 
 
-def _workspace(environment: Mapping[str, str]) -> Path:
+def workspace_file(environment: Mapping[str, str]) -> Path:
     """The file that says what the page shows: of this folder, else of the instance's home, as in a container."""
     here = Path("workspace.yaml")
     return here if here.is_file() else Path(environment["DAGSTER_HOME"]) / here

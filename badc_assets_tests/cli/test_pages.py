@@ -77,8 +77,16 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     return made
 
 
-HERE = {"/data/site-2024": ".", "--use-hawkears": "--stub-runner", "--follow": "--once"}
+HERE = {
+    "/data/site-2024": ".",
+    "--use-hawkears": "--stub-runner",
+    "hawkears": "energy",
+    "--follow": "--once",
+    "audio/R.wav": "audio/SITE-1_20230508_000000.wav",
+}
 """What a page says -> what can be done here: HawkEars is not installed, and nobody waits."""
+ELSEWHERE = {"/old/manifests/GNWT-290.csv", "python my_model.py", "hawkears-local.toml"}
+"""Commands with one of these need what a page does not make. They are parsed, and tested where their code is."""
 MAY_BE_WRONG = {"doctor"}
 """Says what is wrong with the machine."""
 
@@ -86,6 +94,8 @@ MAY_BE_WRONG = {"doctor"}
 def test_the_commands_of_badc_run_one_after_the_other(dataset: Dataset):
     console_of_readme = transcript(REPOSITORY / "README.md", "console")
     for arguments in [*transcript(REPOSITORY / "docs/commands.md"), *console_of_readme]:
+        if ELSEWHERE & set(arguments):
+            continue
         result = CliRunner().invoke(app, [HERE.get(word, word) for word in arguments])
         allowed = {0, 1} if arguments[0] in MAY_BE_WRONG else {0}
         assert result.exit_code in allowed, (arguments, result.output, result.exception)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from badc_assets.cli.run_commands import workspace_file
 from badc_assets.cli.service_commands import unit
 from badc_assets_tests.cli.test_commands import BIN, Shell, home
 from badc_assets_tests.datasets import make_dataset
@@ -36,6 +37,16 @@ def test_the_unit_starts_the_page_from_this_folder(home, tmp_path):
     assert parsed["Service"]["KillMode"] == "mixed"
     assert parsed["Service"]["EnvironmentFile"] == f"-{home}/badc.env"
     assert 'DAGSTER_HOME=/a 100%%"' in unit(Path("/a 100%"), Path("/a 100%"), Path("/b"), 1)
+
+
+def test_the_page_finds_its_workspace_beside_the_instance(tmp_path, monkeypatch):
+    """In a container the current folder is the user's, and only the instance's home has one."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert workspace_file({"DAGSTER_HOME": str(home)}) == home / "workspace.yaml"
+    (tmp_path / "workspace.yaml").touch()
+    assert workspace_file({"DAGSTER_HOME": str(home)}) == Path("workspace.yaml")
 
 
 def members(session: int) -> dict[int, str]:

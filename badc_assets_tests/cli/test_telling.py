@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
-from badc_assets_tests.cli.test_commands import Shell, home
+import pytest
+from typer.testing import CliRunner
+
+from badc_assets.cli.main import app
+from badc_assets_tests.cli.test_commands import REPOSITORY, Shell, home
 from badc_assets_tests.datasets import make_dataset
 
 __all__ = ["home"]
@@ -59,3 +64,35 @@ def test_without_an_instance_dagster_is_not_loaded(tmp_path):
             check=False,
         )
         assert done.returncode == 0, (command, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def with_instance(tmp_path, monkeypatch):
+    """A folder whose instance is set up, and cannot be opened."""
+    shutil.copy(REPOSITORY / "dagster.yaml", tmp_path)
+    (tmp_path / "data/dagster").mkdir(parents=True)
+    (tmp_path / "data/dagster/.migrated").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("BADC_DATASET", str(tmp_path / "site"))
+
+    def locked():
+        raise OSError("database is locked")
+
+    monkeypatch.setattr("dagster.DagsterInstance.get", locked)
+    return make_dataset(tmp_path / "site", 1)
+
+
+def test_that_dagster_cannot_be_told_is_said_and_fails_nothing(with_instance):
+    result = CliRunner().invoke(app, ["chunk", "orchestrate", "--apply"])
+    assert result.exit_code == 0
+    assert "Dagster was not told (database is locked); `badc recover`" in result.output
+
+
+def test_nothing_is_told_of_another_dataset_or_by_a_task_of_an_array(with_instance, tmp_path, monkeypatch):
+    other = make_dataset(tmp_path / "other", 1)
+    result = CliRunner().invoke(app, ["chunk", "orchestrate", str(other.layout.dataset), "--apply"])
+    assert (result.exit_code, "told" in result.output) == (0, False)
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
+    result = CliRunner().invoke(app, ["chunk", "orchestrate", "--apply"])
+    assert (result.exit_code, "told" in result.output) == (0, False)

@@ -134,3 +134,14 @@ def test_results_of_another_detector_are_shown_as_stale_until_it_is_chosen(finis
 def test_nothing_is_said_of_a_dataset_that_was_never_scanned(tmp_path, instance):
     project = Project.model_validate({"dataset": tmp_path})
     assert report_files(project, instance).materializations == 0
+
+
+def test_each_of_several_datasets_has_its_own_record(tmp_path, instance):
+    datasets = [make_dataset(tmp_path / name, count, name=name) for name, count in (("north", 1), ("south", 2))]
+    for dataset in datasets:
+        dataset.chunk()
+        dataset.analyse()
+    assert [report_files(each.project, instance).materializations for each in datasets] == [4, 8]
+    assert len(instance.get_dynamic_partitions("south/recordings")) == 2
+    assert len(instance.get_materialized_partitions(dg.AssetKey(["north", "detections"]))) == 1
+    assert work_to_do(datasets[1].project, instance).recordings == []
