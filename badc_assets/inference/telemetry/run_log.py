@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,9 @@ class NoLog:
         return {}
 
 
+OutputOf = Callable[[str, str], str]
+
+
 @dataclass(frozen=True)
 class Failure:
     """A failed attempt at a chunk. `backoff_s` None: there is no further attempt."""
@@ -71,10 +74,20 @@ class TelemetryRunLog:
     analyse.
     """
 
-    def __init__(self, path: Path, detector: str, layout: Layout, gateway: GpuGateway | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        detector: str,
+        layout: Layout,
+        gateway: GpuGateway | None = None,
+        output_of: OutputOf | None = None,
+    ) -> None:
+        """`output_of` (recording id, chunk id) is the file with the results of a chunk; by default the recording's table."""
         self._path = path
         self._detector = detector
-        self._layout = layout
+        self._output_of = output_of or (
+            lambda recording_id, _: layout.detections(recording_id).relative_to(layout.output).as_posix()
+        )
         self._gateway = gateway
         self._log: TelemetryLog | None = None
         self._summary = RunSummary(str(path))
@@ -166,7 +179,7 @@ class TelemetryRunLog:
                 error=done.error,
             )
             return
-        output = self._layout.detections(recording_id).relative_to(self._layout.output).as_posix()
+        output = self._output_of(recording_id, done.chunk_id)
         log.succeeded(
             chunk_id=done.chunk_id,
             recording_id=recording_id,
