@@ -143,7 +143,7 @@ class ManifestLayout(Layout):
         return self.infer_dir(recording_id) / f"{recording_id}_raw_events.parquet"
 
     def journal_dir(self, recording_id: str) -> Path:
-        return self.infer_dir(recording_id) / ".journal"
+        return self.working / "journal" / recording_id
 
     def chunk_json(self, recording_id: str, chunk_id: str) -> Path:
         """BADC's detection JSON of a chunk."""
@@ -155,7 +155,12 @@ class ManifestLayout(Layout):
 
     @property
     def locks(self) -> Path:
-        return self.output / ".locks"
+        return self.working / "locks"
+
+    @property
+    def working(self) -> Path:
+        """What belongs to this computer and to runs under way."""
+        return self.output / ".working"
 
 
 OUTPUT_NAMES = ("artifacts", "manifests", "plans")

@@ -46,7 +46,8 @@ class Piece:
     """A sound file with chunks of a recording: mostly the recording itself, with all of them.
 
     `chunks` cover the file from its beginning, and their times count from there; the file begins at `starts_at_ms` of the
-    recording. `number` is the position of its first chunk in the recording. Some may be there only to fill gaps.
+    recording. `number` is the position of its first chunk in the recording. Some may be there only to fill gaps. `content_key`
+    is of a file that nothing else identifies.
     """
 
     source: Path
@@ -54,6 +55,7 @@ class Piece:
     chunks: tuple[Chunk, ...]
     starts_at_ms: int = 0
     number: int = 0
+    content_key: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from badc_assets.chunks.gate import chunking_problems
 from badc_assets.inference.outcome import DetectionOutcome
 from badc_assets.inference.outstanding import has_results
 from badc_assets.inference.recorded import recorded
+from badc_assets.inference.resume import resume_from_summary
 from badc_assets.project import Project
 from badc_assets.project_record import run_record
 from badc_assets.provenance.saving import DataladGateway
@@ -81,6 +82,11 @@ def analysed(
     """Analyse them, with a record of the run."""
     engine = project.make_engine(_now, run_id, say=say, log=log)
     return recorded(project.layout, run_record(project, run_id, _now, recording_ids), engine.run(recording_ids))
+
+
+def taken_over(project: Project, recording_ids: Sequence[str], summary: Path) -> str:
+    """Take over what a summary says is done; returns what came of it, in words."""
+    return str(resume_from_summary(project.layout, recording_ids, project.wanted_results, summary))
 
 
 def bundled(project: Project, recording_ids: Sequence[str]) -> dict[str, str]:

@@ -80,15 +80,19 @@ class TelemetryRunLog:
         detector: str,
         layout: Layout,
         gateway: GpuGateway | None = None,
+        *,
         output_of: OutputOf | None = None,
+        say: Callable[[str], None] | None = None,
     ) -> None:
-        """`output_of` (recording id, chunk id) is the file with the results of a chunk; by default the recording's table."""
+        """`output_of` (recording id, chunk id) is the file with the results of a chunk; by default the recording's table. `say`
+        is told where the log is, once there is one."""
         self._path = path
         self._detector = detector
         self._output_of = output_of or (
             lambda recording_id, _: layout.detections(recording_id).relative_to(layout.output).as_posix()
         )
         self._gateway = gateway
+        self._say = say
         self._log: TelemetryLog | None = None
         self._summary = RunSummary(str(path))
         self._sampler: UsageSampler | None = None
@@ -105,6 +109,8 @@ class TelemetryRunLog:
             self._summary.merge(read_summary(summary_path(self._path)))
         with ExitStack() as stack:
             self._log = stack.enter_context(TelemetryLog(self._path, self._detector))
+            if self._say is not None:
+                self._say(f"telemetry: {self._path}")
             if self._uuids:
                 gateway = self._gateway or stack.enter_context(NvmlGateway())
                 self._sampler = stack.enter_context(UsageSampler(gateway, list(self._uuids.values())))
