@@ -20,14 +20,16 @@ _SUBTYPES = {"int16": "PCM_16", "float32": "FLOAT"}
 
 @dataclass(frozen=True)
 class CutSound:
-    """A sound file and the name that its chunks get: that of the file as its folder shows it, never of the annex object."""
+    """A sound file and the name that its chunks get: `name`, else that of the file as its folder shows it, never of the annex
+    object."""
 
     path: Path
     settings: ChunkSettings
+    name: str = ""
 
     @property
     def recording_id(self) -> str:
-        return self.path.stem
+        return self.name or self.path.stem
 
 
 def planned(sound: CutSound) -> tuple[ChunkSpan, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +13,11 @@ def datalad_run_line(
 ) -> str:
     """A line for a shell, to be given from any folder. Paths of `inputs`, `outputs` and `command` are relative to `root`."""
     words = ["datalad", "run", "-d", str(root), "-m", message]
-    words += [word for path in inputs for word in ("--input", path)]
-    words += [word for path in outputs for word in ("--output", path)]
-    # datalad fills in what stands in braces.
-    filled = [word.replace("{", "{{").replace("}", "}}") for word in command]
-    return shlex.join([*words, "--", *filled])
+    words += [word for path in inputs for word in ("--input", _filled(glob.escape(path)))]
+    words += [word for path in outputs for word in ("--output", _filled(glob.escape(path)))]
+    return shlex.join([*words, "--", *map(_filled, command)])
+
+
+def _filled(text: str) -> str:
+    """DataLad fills in what stands in braces, and takes brackets and stars of a path for patterns."""
+    return text.replace("{", "{{").replace("}", "}}")

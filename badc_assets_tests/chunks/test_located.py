@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from badc_assets.errors import BadcError
 NAMES = st.from_regex(r"[A-Za-z0-9_+-][A-Za-z0-9 _.,'\"+-]{0,20}", fullmatch=True)
 
 
-def written(path: Path, rows: list[dict], *, newline="\n", quoting=csv.QUOTE_MINIMAL, bom=b"") -> Path:
+def written(path: Path, rows: list[dict], *, newline="\n", quoting: Any = csv.QUOTE_MINIMAL, bom=b"") -> Path:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, BADC_COLUMNS, restval="", lineterminator=newline, quoting=quoting)
     writer.writeheader()
