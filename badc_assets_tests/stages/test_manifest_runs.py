@@ -103,6 +103,10 @@ def test_a_dataset_of_badc_is_analysed_in_its_place_and_not_twice(tmp_path):
     again = badc("infer", "run", manifest)
     assert "3 chunks, had results already" in again.output
     assert state(folder) == before
+    lost = folder / f"{chunks[2].chunk_id}.json"
+    lost.unlink()
+    assert "had results already" in badc("infer", "run", manifest).output
+    assert lost.read_text() == json.dumps(found[lost.stem])
     aggregated = badc("infer", "aggregate", folder, "--output", tmp_path / "t.csv")
     assert "1 detections in 3 chunks" in aggregated.output
 
@@ -206,6 +210,21 @@ def test_a_manifest_of_ours_gives_the_same_as_the_assets(tmp_path):
     ours = pq.read_table(dataset.layout.detections(recording), columns=names)
     assert len(ours) > 0
     assert pq.read_table(tmp_path / "out" / recording / f"{recording}.parquet", columns=names) == ours
+
+
+def test_a_manifest_in_the_datasets_own_place_is_its_own_unless_badc_wrote_it(tmp_path, monkeypatch):
+    dataset = make_dataset(tmp_path / "data", 2, seconds=4)
+    dataset.chunk()
+    layout, (first, second) = dataset.layout, dataset.recording_ids
+    monkeypatch.setenv("BADC_DATASET", str(layout.dataset))
+    monkeypatch.setenv("BADC_CHUNKING__LENGTH_S", "2")
+    row = f"{second},{chunk_id(second, 0, 2000)},audio/{second}.wav,0,2000,0,TODO_HASH,"
+    layout.manifest(second).write_text(",".join(BADC_COLUMNS) + f"\n{row}\n")
+    result = badc("infer", "run", layout.manifest(first), layout.manifest(second))
+    assert result.exit_code == 0, result.output
+    assert layout.detections(first).is_file()
+    assert not layout.detections(second).exists()
+    assert f"{second}: 1 chunks, 0 failed" in result.output
 
 
 def test_annexed_results_are_replaced_and_never_written_through(tmp_path):
