@@ -81,19 +81,28 @@ def pieces_of(recording: ManifestRecording) -> tuple[tuple[Piece, ...], dict[str
     for file, rows in by_file.items():
         chunks = [chunk for _, chunk in rows]
         try:
-            sound = probe(file)
+            piece, problems = _looked_at(file, chunks)
         except BadcError as trouble:
-            unusable |= {chunk.chunk_id: f"{trouble.problem} ({file})" for chunk in chunks}
-            continue
-        problems = _problems(file, sound, chunks)
+            piece, problems = None, {chunk.chunk_id: f"{trouble.problem} ({file})" for chunk in chunks}
+        except OSError as trouble:
+            problem = f"cannot be read: {trouble.strerror or trouble} ({file})"
+            piece, problems = None, {chunk.chunk_id: problem for chunk in chunks}
         unusable |= problems
-        usable = [chunk for chunk in chunks if chunk.chunk_id not in problems]
-        if usable:
-            # A file whose hash is in the manifest, and was found right, is known by that.
-            is_vouched_for = is_own_file(usable, sound.duration_ms) and _states_hash(usable[0])
-            content = "" if is_vouched_for else content_key(file, file.stat())
-            pieces.append(replace(_piece(file, sound, usable), number=rows[0][0], content_key=content))
+        pieces += [replace(piece, number=rows[0][0])] if piece is not None else []
     return tuple(pieces), unusable
+
+
+def _looked_at(file: Path, chunks: Sequence[Chunk]) -> tuple[Piece | None, dict[str, str]]:
+    """A file with the chunks that can be used, and what is wrong with the others."""
+    sound = probe(file)
+    problems = _problems(file, sound, chunks)
+    usable = [chunk for chunk in chunks if chunk.chunk_id not in problems]
+    if not usable:
+        return None, problems
+    # A file whose hash is in the manifest, and was found right, is known by that.
+    is_vouched_for = is_own_file(usable, sound.duration_ms) and _states_hash(usable[0])
+    content = "" if is_vouched_for else content_key(file, file.stat())
+    return replace(_piece(file, sound, usable), content_key=content), problems
 
 
 def _problems(file: Path, sound: SoundFormat, chunks: Sequence[Chunk]) -> dict[str, str]:
@@ -164,10 +173,13 @@ def _keys(chunks: Sequence[Chunk], contents: Sequence[str], wanted: Wanted) -> R
     return ResultKeys(raw, stable_hash([raw, wanted.rules.digest]))
 
 
-def _signature(file: Path) -> tuple[int, int]:
+def _signature(file: Path) -> tuple[int, int] | None:
+    """Size and time of a file; None when it is gone."""
+    if not file.is_file():
+        return None
     stat = file.stat()
     return stat.st_size, stat.st_mtime_ns
 
 
-def _have_changed(signatures: Mapping[Path, tuple[int, int]]) -> bool:
-    return any(not file.is_file() or _signature(file) != known for file, known in signatures.items())
+def _have_changed(signatures: Mapping[Path, tuple[int, int] | None]) -> bool:
+    return any(known is None or _signature(file) != known for file, known in signatures.items())
