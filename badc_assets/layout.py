@@ -124,14 +124,15 @@ class Layout:
 class ManifestLayout(Layout):
     """Where the results of a chunk manifest go: a folder for each recording directly in `output`, as BADC has it.
 
-    The tables have names of their own, so that in a dataset they never take the place of those of its assets.
+    The tables have names of their own, so that in a dataset they never take the place of those of its assets. Nothing but the
+    JSON of chunks is called `.json`: BADC takes whatever is for a chunk.
     """
 
     def infer_dir(self, recording_id: str) -> Path:
         return self.output / recording_id
 
     def result_status(self, recording_id: str) -> Path:
-        return self.infer_dir(recording_id) / ".manifest_status.json"
+        return self.infer_dir(recording_id) / ".manifest_status"
 
     def detections(self, recording_id: str) -> Path:
         return self.infer_dir(recording_id) / f"{recording_id}.parquet"
@@ -141,6 +142,9 @@ class ManifestLayout(Layout):
 
     def raw_events(self, recording_id: str) -> Path:
         return self.infer_dir(recording_id) / f"{recording_id}_raw_events.parquet"
+
+    def kept_outputs(self, recording_id: str) -> Path:
+        return self.output.with_name(f"{self.output.name}_outputs") / recording_id
 
     def journal_dir(self, recording_id: str) -> Path:
         return self.working / "journal" / recording_id

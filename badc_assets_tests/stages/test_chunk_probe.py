@@ -93,6 +93,11 @@ def test_a_detector_that_takes_all_is_tried_up_to_the_end(tmp_path):
     assert [json.loads(line)["duration_s"] for line in Path("my.jsonl").read_text().splitlines()] == [5, 10, 20]
 
 
+def test_the_time_is_not_that_of_the_first_chunk_alone():
+    assert probe("--detector", "energy", "--max-duration", 5, "--log", "my.jsonl").exit_code == 0
+    assert [json.loads(line)["duration_s"] for line in Path("my.jsonl").read_text().splitlines()] == [5, 5]
+
+
 def test_where_no_chunk_fits_that_is_the_exit_status(tmp_path, monkeypatch):
     monkeypatch.setenv("BADC_DETECTORS__COMMAND__COMMAND", runner(tmp_path, 0))
     result = probe("--detector", "command", "--initial-duration", 4)

@@ -172,6 +172,9 @@ def test_a_program_is_run_for_each_chunk_and_what_it_wrote_is_kept(tmp_path):
     assert [(one["timestamp_ms"], one["end_ms"], one["label"]) for one in last["detections"]] == [(100, 200, "OVEN")]
     rows = pq.read_table(tmp_path / "out" / NAME / f"{NAME}.parquet").to_pylist()
     assert [row["absolute_time_ms"] for row in rows] == [100, 4100]
+    # BADC takes every JSON file below the folder for a chunk; what the program wrote itself is beside it.
+    assert len(list((tmp_path / "out").rglob("*.json"))) == len(found)
+    assert len(list((tmp_path / "out_outputs" / NAME).glob("*.json"))) == 2
 
 
 def test_chunks_of_one_file_may_be_any_part_of_it(tmp_path, elsewhere):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,10 @@ def _measured(
             return trials[-1].fits
 
         duration_s = longest_that_fits(lengths, fits)
-    best = max((trial for trial in trials if trial.fits), key=lambda trial: trial.duration_s, default=None)
+        if duration_s is not None and _best(trials) is trials[0]:
+            # The first chunk of a worker pays for what is made ready only once.
+            fits(trials[0].duration_s)
+    best = _best(trials)
     return ChunkLength(
         str(source),
         MEASURED,
@@ -147,6 +150,12 @@ def _measured(
         "" if best else trials[-1].reason,
         tuple(trials),
     )
+
+
+def _best(trials: Sequence[Trial]) -> Trial | None:
+    """The last trial of the longest chunk that fitted."""
+    fitting = [trial for trial in trials if trial.fits]
+    return max(reversed(fitting), key=lambda trial: trial.duration_s, default=None)
 
 
 def _limit_mb(place: LeasedDevice) -> float | None:
