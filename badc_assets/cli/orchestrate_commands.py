@@ -117,6 +117,12 @@ def infer_orchestrate(
     dataset: DatasetArgument = None,
     pattern: PatternOption = "*",
     chunk_plan: Annotated[Path | None, typer.Option(help="Only the recordings of this plan, ours or BADC's.")] = None,
+    allow_partial_chunks: Annotated[
+        bool,
+        typer.Option(
+            "--allow-partial-chunks/--require-complete-chunks", help="Also recordings whose chunking has not completed."
+        ),
+    ] = False,
     include_existing: Annotated[
         bool, typer.Option("--include-existing/--skip-existing", help="Also what is done.")
     ] = False,
@@ -171,7 +177,8 @@ def infer_orchestrate(
 
     choice = _choice(detector, use_hawkears, hawkears_arg, max_gpus, cpu_workers)
     project = choice.applied(_project(dataset))
-    project = _changed(project, report={"bucket_minutes": bundle_bucket_minutes})
+    partial = {"allow_partial_chunks": True} if allow_partial_chunks else {}
+    project = _changed(project, report={"bucket_minutes": bundle_bucket_minutes}, inference=partial)
     catalog = require_catalog(project.layout)
     among = list(catalog.entries)
     if chunk_plan is not None:
