@@ -59,6 +59,10 @@ class Layout:
     def infer_dir(self, recording_id: str) -> Path:
         return self.output / "artifacts/infer" / recording_id
 
+    def result_status(self, recording_id: str) -> Path:
+        """What the tables of results hold; it proves that they are whole."""
+        return self.infer_dir(recording_id) / ".infer_status.json"
+
     def detections(self, recording_id: str) -> Path:
         return self.infer_dir(recording_id) / "detections.parquet"
 
@@ -119,6 +123,52 @@ class Layout:
     @property
     def locks(self) -> Path:
         return self.output / "artifacts/locks"
+
+
+class ManifestLayout(Layout):
+    """Where the results of a chunk manifest go: a folder for each recording directly in `output`, as BADC has it.
+
+    The tables have names of their own, so that in a dataset they never take the place of those of its assets. Nothing but the
+    JSON of chunks is called `.json`: BADC takes whatever is for a chunk.
+    """
+
+    def infer_dir(self, recording_id: str) -> Path:
+        return self.output / recording_id
+
+    def result_status(self, recording_id: str) -> Path:
+        return self.infer_dir(recording_id) / ".manifest_status"
+
+    def detections(self, recording_id: str) -> Path:
+        return self.infer_dir(recording_id) / f"{recording_id}.parquet"
+
+    def effort(self, recording_id: str) -> Path:
+        return self.infer_dir(recording_id) / f"{recording_id}_effort.parquet"
+
+    def raw_events(self, recording_id: str) -> Path:
+        return self.infer_dir(recording_id) / f"{recording_id}_raw_events.parquet"
+
+    def kept_outputs(self, recording_id: str) -> Path:
+        return self.output.with_name(f"{self.output.name}_outputs") / recording_id
+
+    def journal_dir(self, recording_id: str) -> Path:
+        return self.working / "journal" / recording_id
+
+    def chunk_json(self, recording_id: str, chunk_id: str) -> Path:
+        """BADC's detection JSON of a chunk."""
+        return self.infer_dir(recording_id) / f"{chunk_id}.json"
+
+    def failed_chunk(self, recording_id: str, chunk_id: str) -> Path:
+        """Why a chunk could not be analysed. Not `.json`: BADC would count it as silence."""
+        return self.infer_dir(recording_id) / f"{chunk_id}.failed"
+
+    @property
+    def locks(self) -> Path:
+        return self.working / "locks"
+
+    @property
+    def working(self) -> Path:
+        """What belongs to this computer and to runs under way."""
+        return self.output / ".working"
 
 
 OUTPUT_NAMES = ("artifacts", "manifests", "plans")

@@ -36,6 +36,7 @@ from badc_assets.files import PlaceTaken, exclusive, remove, stable_hash
 from badc_assets.layout import Layout
 from badc_assets.recordings.facts import has_changed, missing_facts_reason, read_facts
 from badc_assets.recordings.model import RecordingFacts
+from badc_assets.recordings.parallel import in_parallel
 
 
 class NotChunkable(BadcError):
@@ -79,18 +80,24 @@ class ChunkOutcome:
 
 
 def chunk_recordings(
-    layout: Layout, recording_ids: Iterable[str], settings: ChunkSettings, clock: Clock
+    layout: Layout, recording_ids: Iterable[str], settings: ChunkSettings, clock: Clock, workers: int = 1
 ) -> Iterator[ChunkOutcome]:
-    """Chunk recordings one after another; yields what became of each as soon as it is known."""
+    """Chunk recordings one after another, or so many `workers` at a time; yields what became of each, in their order."""
+    if workers > 1:
+        yield from in_parallel(lambda each: _chunked(layout, each, settings, clock), recording_ids, workers)
+        return
     for recording_id in recording_ids:
-        facts = read_facts(layout, recording_id)
-        if facts is None:
-            yield _unrecorded_failure(recording_id, missing_facts_reason(layout, recording_id))
-            continue
-        try:
-            yield chunk_recording(layout, facts, settings, clock)
-        except PlaceTaken as error:
-            yield _unrecorded_failure(recording_id, str(error))
+        yield _chunked(layout, recording_id, settings, clock)
+
+
+def _chunked(layout: Layout, recording_id: str, settings: ChunkSettings, clock: Clock) -> ChunkOutcome:
+    facts = read_facts(layout, recording_id)
+    if facts is None:
+        return _unrecorded_failure(recording_id, missing_facts_reason(layout, recording_id))
+    try:
+        return chunk_recording(layout, facts, settings, clock)
+    except PlaceTaken as error:
+        return _unrecorded_failure(recording_id, str(error))
 
 
 def chunk_recording(layout: Layout, facts: RecordingFacts, settings: ChunkSettings, clock: Clock) -> ChunkOutcome:

@@ -15,6 +15,9 @@ from pathlib import Path
 from badc_assets.errors import BadcError
 from badc_assets.files import csv_text, stable_hash, write_text
 
+BOM = b"\xef\xbb\xbf"
+"""What spreadsheet programs begin a CSV file with."""
+
 BADC_COLUMNS = ("recording_id", "chunk_id", "source_path", "start_ms", "end_ms", "overlap_ms", "sha256", "notes")
 OUR_COLUMNS = ("start_frame", "stop_frame", "sample_rate_hz", "channels", "sample_dtype")
 
@@ -65,7 +68,7 @@ def read_manifest(path: Path) -> tuple[Chunk, ...]:
     if not path.is_file():
         raise BadcError(path, "there is no chunk manifest", "materialize chunk_manifest for this recording")
     try:
-        text = path.read_bytes().decode("utf-8", "surrogateescape")
+        text = path.read_bytes().removeprefix(BOM).decode("utf-8", "surrogateescape")
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         missing = [name for name in BADC_COLUMNS[:7] if name not in (reader.fieldnames or ())]
         if missing:

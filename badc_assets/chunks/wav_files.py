@@ -26,15 +26,19 @@ _SUBTYPES = {"int16": "PCM_16", "float32": "FLOAT"}
 
 @dataclass(frozen=True)
 class CutSound:
-    """A sound file and the name that its chunks get: that of the file as its folder shows it, never of the annex object."""
+    """A sound file and the name that its chunks get: `name`, else that of the file as its folder shows it, never of the annex
+    object."""
 
     path: Path
     settings: ChunkSettings
+    name: str = ""
 
     @property
     def recording_id(self) -> str:
-        """In the audio folder of a dataset the id that the catalogue has, so that equal names at two sites do not meet; else the
-        name of the file."""
+        """The name; without one, in the audio folder of a dataset the id that the catalogue has, so that equal names at two sites
+        do not meet; elsewhere the name of the file."""
+        if self.name:
+            return self.name
         path, audio = _plain(self.path), root_of(self.path) / "audio"
         if (audio.parent / ".datalad").exists() and path.is_relative_to(audio):
             return recording_id(PurePosixPath(path.relative_to(audio)))

@@ -1,4 +1,4 @@
-"""`badc chunk split`, `manifest` and `run`: the chunks of one sound file."""
+"""`badc chunk probe`, `split`, `manifest` and `run`: the chunks of one sound file."""
 
 from __future__ import annotations
 
@@ -21,6 +21,42 @@ DurationOption = Annotated[float, typer.Option(help="Length of a chunk in second
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this file."""
     app.add_typer(chunk_app, name="chunk")
+
+
+@chunk_app.command()
+def probe(
+    file: FileArgument,
+    initial_duration: Annotated[float, typer.Option(help="Seconds to begin with.")] = 60.0,
+    max_duration: Annotated[float | None, typer.Option(help="Longest chunk to try. Default: the recording.")] = None,
+    tolerance: Annotated[float, typer.Option(help="How exact the answer is, in seconds.")] = 5.0,
+    gpu_index: Annotated[int | None, typer.Option(min=0, help="GPU to use. Default: the first that is free.")] = None,
+    log: Annotated[
+        Path | None, typer.Option(help="Log to write. Default: artifacts/telemetry/chunk_probe/NAME_TIME.jsonl.")
+    ] = None,
+    detector: Annotated[str | None, typer.Option(help="Detector to measure. Default: that of the project.")] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Measure nothing: BADC's rule of thumb.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Measure anew what was measured before.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Find the longest chunk that the detector takes on this computer, and what an hour of sound costs.
+
+    Example: badc chunk probe audio/R.wav --detector hawkears --max-duration 600
+
+    It is run on longer and longer chunks of the file; the answer is kept for this device and these weights. Where the detector
+    cannot be run, the answer is an estimate of memory, and says so. Exit status 1 when no chunk fits.
+    """
+    from badc_assets.cli.chunk_probe_view import show
+    from badc_assets.inference.chunk_length.probe import Asked
+    from badc_assets.project import load_project
+    from badc_assets.stages.chunk_probe import probed
+    from badc_assets.stages.detector_choice import DetectorChoice
+
+    project = DetectorChoice(detector).applied(load_project())
+    asked = Asked(file, initial_duration, max_duration, tolerance)
+    found = probed(project, asked, gpu_index=gpu_index, log=log, only_estimate=estimate, again=again)
+    show(found, as_json=as_json)
+    if found.duration_s is None:
+        raise typer.Exit(1)
 
 
 @chunk_app.command()

@@ -64,7 +64,10 @@ def connect_dataset(
     pull: Annotated[bool, typer.Option(help="Bring a dataset that is here up to date.")] = True,
     dry_run: DryOption = False,
 ) -> None:
-    """Clone a dataset, or update the one that is here, and note it in data.toml. Content is not fetched."""
+    """Clone a dataset, or update the one that is here, and note it in data.toml. Content is not fetched.
+
+    Example: badc data connect bogus --path data/datalad
+    """
     console = Console(soft_wrap=True, highlight=False)
     file = registry_file(os.environ)
     known = read_registry(file).get(valid_name(name), ConnectedDataset())
@@ -98,7 +101,10 @@ def disconnect(
     even_only_copies: Annotated[bool, typer.Option(help="Delete content too of which no other copy is known.")] = False,
     dry_run: DryOption = False,
 ) -> None:
-    """Note a dataset as disconnected; with --drop-content delete it, unless something would be lost with it."""
+    """Note a dataset as disconnected; with --drop-content delete it, unless something would be lost with it.
+
+    Example: badc data disconnect bogus --dry-run
+    """
     console = Console(soft_wrap=True, highlight=False)
     file = registry_file(os.environ)
     known = read_registry(file).get(valid_name(name))
@@ -129,7 +135,10 @@ def status(
     show_siblings: Annotated[bool, typer.Option("--show-siblings/--hide-siblings", help="Also siblings.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the connected datasets, and which recordings of the project's dataset are here. JSON has all details and all names."""
+    """List the connected datasets, and which recordings of the project's dataset are here. JSON has all details and all names.
+
+    Example: badc data status --details
+    """
     console = Console(soft_wrap=True, highlight=False)
     datasets = read_registry(registry_file(os.environ))
     if as_json:

@@ -40,7 +40,10 @@ def monitor(
     tail: Annotated[int, typer.Option(min=0, max=10_000, help="Events to show.")] = 15,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between looks.")] = 5.0,
 ) -> None:
-    """Show the workers of a run, how busy their GPUs are, and the last events. Works while the run goes on."""
+    """Show the workers of a run, how busy their GPUs are, and the last events. Works while the run goes on.
+
+    Example: badc infer monitor --follow
+    """
     from badc_assets.cli.monitor_view import monitor_view, wide_console
     from badc_assets.inference.telemetry.monitor import Monitor
     from badc_assets.inference.telemetry.reader import LogFollower

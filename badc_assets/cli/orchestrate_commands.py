@@ -18,6 +18,7 @@ from badc_assets.project import Project, changed, load_project
 
 if TYPE_CHECKING:
     from badc_assets.recordings.model import CatalogEntry
+    from badc_assets.stages.detector_choice import DetectorChoice
 
 pipeline_app = typer.Typer(help="All stages over a dataset.", no_args_is_help=True)
 
@@ -40,6 +41,13 @@ HawkEarsArgOption = Annotated[
 GpusOption = Annotated[int | None, typer.Option(min=0, help="Use at most this many GPUs.")]
 CpuOption = Annotated[int | None, typer.Option(min=0, help="Workers on the CPU, beside those on GPUs.")]
 BucketOption = Annotated[int, typer.Option("--bundle-bucket-minutes", min=1, help="Step of the bundles' timeline.")]
+PrintOption = Annotated[
+    bool, typer.Option("--print-datalad-run", help="Print a `datalad run` command for each recording, and end.")
+]
+WriteOption = Annotated[
+    bool,
+    typer.Option("--write-chunks/--no-write-chunks", help="Also write the chunks as WAV files, for other programs."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Say what became of it as JSON.")]
 
 
@@ -68,26 +76,39 @@ def chunk_orchestrate(
     apply: ApplyOption = False,
     plan_csv: PlanCsvOption = None,
     plan_json: PlanJsonOption = None,
+    write_chunks: WriteOption = False,
+    workers: Annotated[int, typer.Option(min=1, help="Recordings to read at a time.")] = 1,
+    print_datalad_run: PrintOption = False,
     record_datalad: RecordOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Chunk the recordings of a dataset that are not chunked with these settings. Chunks are virtual; no audio is copied.
+    """Chunk the recordings of a dataset that are not chunked with these settings. Chunks are virtual: no audio is copied, unless
+    WAV files are asked for.
 
-    Example: badc chunk orchestrate /data/site-2024 --chunk-duration 30 --apply
+    Example: badc chunk orchestrate /data/site-2024 --chunk-duration 30 --workers 4 --apply
 
-    Can be run again at any time. Exit status 1 when a recording failed; the others are done.
+    With --write-chunks the files and a manifest of them (`wav_chunks.csv`) are in artifacts/chunks/ID. Can be run again at any
+    time. Exit status 1 when a recording failed; the others are done.
     """
-    from badc_assets.stages import stages
+    from badc_assets.stages import datalad_lines, stages
 
     project = _changed(_project(dataset), chunking=_given(length_s=chunk_duration, overlap_s=overlap))
-    entries = stages.to_chunk(project, stages.Choice(pattern, include_existing, limit))
+    choice = stages.Choice(pattern, include_existing, limit)
+    entries = stages.to_chunk(project, choice)
+    if write_chunks:
+        entries = stages.to_cut(project, choice, entries)
     _write_plans(project, entries, (plan_csv, plan_json))
+    if print_datalad_run:
+        print(*datalad_lines.chunk_lines(project, entries, write_chunks=write_chunks), sep="\n")
+        return
     if not apply:
         _show_plan("to chunk", entries)
         return
     report = Report(as_json=as_json)
     with stoppable(report.console):
-        _chunk(project, entries, report, again=include_existing)
+        _chunk(project, entries, report, again=include_existing, workers=workers)
+        if write_chunks:
+            _cut(project, entries, report, workers)
         if record_datalad:
             stages.saved(project, [entry.recording_id for entry in entries])
     report.end(project)
@@ -97,6 +118,12 @@ def infer_orchestrate(
     dataset: DatasetArgument = None,
     pattern: PatternOption = "*",
     chunk_plan: Annotated[Path | None, typer.Option(help="Only the recordings of this plan, ours or BADC's.")] = None,
+    allow_partial_chunks: Annotated[
+        bool,
+        typer.Option(
+            "--allow-partial-chunks/--require-complete-chunks", help="Also recordings whose chunking has not completed."
+        ),
+    ] = False,
     include_existing: Annotated[
         bool, typer.Option("--include-existing/--skip-existing", help="Also what is done.")
     ] = False,
@@ -109,6 +136,7 @@ def infer_orchestrate(
     apply: ApplyOption = False,
     plan_csv: PlanCsvOption = None,
     plan_json: PlanJsonOption = None,
+    print_datalad_run: PrintOption = False,
     record_datalad: RecordOption = True,
     bundle: Annotated[bool, typer.Option(help="Also write BADC's report files of each recording.")] = False,
     bundle_bucket_minutes: BucketOption = 60,
@@ -145,11 +173,13 @@ def infer_orchestrate(
     """
     from badc_assets.recordings.current import require_catalog
     from badc_assets.slurm.array_script import SlurmOptions
-    from badc_assets.stages import plans, stages
+    from badc_assets.stages import datalad_lines, plans, stages
     from badc_assets.stages.on_slurm import write_array_script
 
-    project = _detecting(_project(dataset), detector, use_hawkears, hawkears_arg, max_gpus, cpu_workers)
-    project = _changed(project, report={"bucket_minutes": bundle_bucket_minutes})
+    choice = _choice(detector, use_hawkears, hawkears_arg, max_gpus, cpu_workers)
+    project = choice.applied(_project(dataset))
+    partial = {"allow_partial_chunks": True} if allow_partial_chunks else {}
+    project = _changed(project, report={"bucket_minutes": bundle_bucket_minutes}, inference=partial)
     catalog = require_catalog(project.layout)
     among = list(catalog.entries)
     if chunk_plan is not None:
@@ -173,6 +203,9 @@ def infer_orchestrate(
         after = sockeye_bundle_bucket_minutes if sockeye_bundle else None
         write_array_script(project, _ids(entries), sockeye_script, options, after)
         print(f"{len(entries)} recordings: start it with `bash {printable(str(sockeye_script))}`")
+        return
+    if print_datalad_run:
+        print(*datalad_lines.infer_lines(project, entries, choice), sep="\n")
         return
     if not apply:
         _show_plan("to analyse", entries)
@@ -221,6 +254,8 @@ def run(
     chunk_duration: DurationOption = None,
     chunk_overlap: OverlapOption = None,
     chunk_limit: LimitOption = 0,
+    chunk_workers: Annotated[int, typer.Option(min=1, help="Recordings to read at a time while chunking.")] = 1,
+    write_chunks: WriteOption = False,
     detector: DetectorOption = None,
     use_hawkears: HawkEarsOption = None,
     hawkears_arg: HawkEarsArgOption = None,
@@ -246,7 +281,7 @@ def run(
     from badc_assets.recordings.current import require_catalog
     from badc_assets.stages import stages
 
-    project = _detecting(_project(dataset), detector, use_hawkears, hawkears_arg, max_gpus, cpu_workers)
+    project = _choice(detector, use_hawkears, hawkears_arg, max_gpus, cpu_workers).applied(_project(dataset))
     project = _changed(
         project,
         chunking=_given(length_s=chunk_duration, overlap_s=chunk_overlap),
@@ -257,9 +292,12 @@ def run(
         choice = stages.Choice(chunk_pattern, limit=chunk_limit)
         entries = stages.to_chunk(project, choice)
         _write_plans(project, entries, (project.layout.output / chunk_plan,))
-        _chunk(project, entries, report)
+        _chunk(project, entries, report, workers=chunk_workers)
         everything = choice.matching(require_catalog(project.layout).entries)
-        _analyse(project, [entry for entry in everything if entry.recording_id not in report.left_out], report)
+        good = [entry for entry in everything if entry.recording_id not in report.left_out]
+        if write_chunks:
+            _cut(project, good, report, chunk_workers)
+        _analyse(project, good, report)
         if bundle:
             _bundle(project, everything, report)
         if bundle and bundle_rollup:
@@ -300,13 +338,25 @@ class Report:
             raise typer.Exit(1)
 
 
-def _chunk(project: Project, entries: list[CatalogEntry], report: Report, *, again: bool = False) -> None:
+def _chunk(
+    project: Project, entries: list[CatalogEntry], report: Report, *, again: bool = False, workers: int = 1
+) -> None:
     from badc_assets.stages import stages
 
-    outcomes = list(stages.chunked(project, _ids(entries), again=again))
+    outcomes = list(stages.chunked(project, _ids(entries), again=again, workers=workers))
     failed = {outcome.recording_id: outcome.reason for outcome in outcomes if not outcome.is_complete}
     reused = sum(outcome.was_reused for outcome in outcomes if outcome.is_complete)
     report.stage("chunking", len(entries), len(outcomes) - len(failed) - reused, reused, failed)
+
+
+def _cut(project: Project, entries: list[CatalogEntry], report: Report, workers: int) -> None:
+    from badc_assets.stages import stages
+
+    there = [entry.recording_id for entry in entries if entry.recording_id not in report.left_out]
+    outcomes = list(stages.cut_to_files(project, there, workers))
+    failed = {outcome.recording_id: outcome.reason for outcome in outcomes if outcome.reason}
+    reused = sum(outcome.was_reused for outcome in outcomes)
+    report.stage("WAV files", len(there), len(outcomes) - len(failed) - reused, reused, failed)
 
 
 def _analyse(project: Project, entries: list[CatalogEntry], report: Report) -> None:
@@ -346,25 +396,22 @@ def _changed(project: Project, **tables: dict[str, Any]) -> Project:
     return changed(project, {name: values[name] | table for name, table in tables.items()})
 
 
-def _detecting(
-    project: Project,
+def _choice(
     detector: str | None,
     use_hawkears: bool | None,
     hawkears_args: list[str] | None,
     max_gpus: int | None,
     cpu_workers: int | None,
-) -> Project:
-    named = {True: "hawkears", False: "stub", None: None}[use_hawkears]
-    if detector and named and detector != named:
-        raise BadcError(f"--detector {detector}", f"contradicts the option for {named}", "give one of the two")
-    values = project.model_dump()
-    values["detector"] = detector or named or project.detector
-    if hawkears_args and values["detector"] != "hawkears":
-        raise BadcError("--hawkears-arg", f"has no meaning for the detector {values['detector']}", "add --use-hawkears")
-    values["inference"] |= _given(max_gpus=max_gpus, cpu_workers=cpu_workers)
-    if hawkears_args:
-        values["detectors"]["hawkears"] = values["detectors"].get("hawkears", {}) | {"extra_args": hawkears_args}
-    return changed(project, values)
+) -> DetectorChoice:
+    from badc_assets.stages.detector_choice import DetectorChoice
+
+    return DetectorChoice(
+        detector,
+        use_hawkears,
+        hawkears_args=tuple(hawkears_args or ()),
+        max_gpus=max_gpus,
+        cpu_workers=cpu_workers,
+    )
 
 
 def _given(**values: Any) -> dict[str, Any]:

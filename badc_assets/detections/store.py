@@ -66,7 +66,7 @@ class ResultStatus:
 
 
 def status_path(layout: Layout, recording_id: str) -> Path:
-    return layout.infer_dir(recording_id) / ".infer_status.json"
+    return layout.result_status(recording_id)
 
 
 def write_results(

@@ -52,7 +52,6 @@ def detection_columns(facts: RecordingFacts, placed: Sequence[Placed], trace: Tr
         "status": "stub" if info.is_stub else "ok",
         "runner": info.name,
         "model_version": info.model_version,
-        "source_path": encodable(facts.audio_path),
         "dataset_root": ".",
         "detector": info.name,
         "detector_version": info.version,
@@ -63,6 +62,8 @@ def detection_columns(facts: RecordingFacts, placed: Sequence[Placed], trace: Tr
     }
     return {
         **{name: [value] * len(placed) for name, value in same.items()},
+        # The manifest's path where chunks are files of their own: elsewhere a recording may have moved since.
+        "source_path": [encodable(facts.audio_path or chunk.source_path) for _, chunk in placed],
         "chunk_id": [chunk.chunk_id for _, chunk in placed],
         "chunk_start_ms": [chunk.start_ms for _, chunk in placed],
         "chunk_end_ms": [chunk.end_ms for _, chunk in placed],

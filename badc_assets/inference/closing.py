@@ -28,7 +28,6 @@ from badc_assets.inference.journal import ChunkRecord, read_journal, remove_jour
 from badc_assets.inference.opening import OpenRecording, OtherRules
 from badc_assets.inference.sound import MixPower
 from badc_assets.layout import Layout
-from badc_assets.recordings.facts import has_changed
 from badc_assets.recordings.model import RecordingFacts
 
 ROWS_AT_A_TIME = 20_000
@@ -41,6 +40,14 @@ class GpuUse:
 
     mean_power_w: float | None
     peak_memory_mb: float | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a detector found in a recording, and what of it the rules leave, each with its chunk."""
+
+    events: Sequence[Event]
+    placed: Sequence[Placed]
 
 
 @dataclass(frozen=True)
@@ -58,10 +65,17 @@ class Closing:
         layout, facts = self.layout, recording.facts
         folder = layout.journal_dir(recording.recording_id)
         records = read_journal(folder, recording.keys.raw)
-        error = recording.error or self._error_of_all(facts, records.values())
-        analysed = {chunk.chunk_id: _analysed(records.get(chunk.chunk_id), error) for chunk in recording.chunks}
+        error = recording.error or _error_of_all(recording, records.values())
+        analysed = {
+            chunk.chunk_id: _analysed(records.get(chunk.chunk_id), error or recording.unusable.get(chunk.chunk_id, ""))
+            for chunk in recording.chunks
+        }
         failures = [how.error for how in analysed.values() if how.error]
-        events = [] if error else self._events(recording.chunks, records)
+        of_files = [] if error else [(self._events(chunks, records), chunks) for chunks in recording.by_file]
+        found = Found(
+            [event for events, _ in of_files for event in events],
+            [each for events, chunks in of_files for each in self._chosen(events, chunks)],
+        )
         seconds = [(records[c].worker, records[c].seconds) for c in analysed if c in records]
         device = next((records[c] for c in analysed if c in records), ChunkRecord(""))
         status = ResultStatus(
@@ -86,7 +100,7 @@ class Closing:
             waited_s=round(recording.waited_s, 3),
             **self._gpu_share(seconds),
         )
-        stored = self._write(facts, recording.chunks, status, events, analysed)
+        stored = self._write(facts, recording.chunks, status, found, analysed)
         if stored.is_complete:
             remove_journal(folder)
         return stored
@@ -103,18 +117,22 @@ class Closing:
             for row in rows
         }
         status = replace(recording.stored, key=recording.keys.result, finished_at=self.clock().isoformat())
-        return self._write(recording.facts, recording.chunks, status, events, analysed)
+        found = Found(events, self._chosen(events, recording.chunks))
+        return self._write(recording.facts, recording.chunks, status, found, analysed)
+
+    def _chosen(self, events: Sequence[Event], chunks: Sequence[Chunk]) -> list[Placed]:
+        return place(self.rules.apply(events), chunks)
 
     def _write(
         self,
         facts: RecordingFacts,
         chunks: Sequence[Chunk],
         status: ResultStatus,
-        events: Sequence[Event],
+        found: Found,
         analysed: Mapping[str, Analysed],
     ) -> ResultStatus:
-        placed = place(self.rules.apply(events), chunks)
-        found = Counter(chunk.chunk_id for _, chunk in placed)
+        placed = found.placed
+        counts = Counter(chunk.chunk_id for _, chunk in placed)
         trace = replace(self.trace, run_id=status.run_id)
         status = replace(
             status,
@@ -122,8 +140,8 @@ class Closing:
             best_confidence=max((event.confidence for event, _ in placed), default=None),
             rules_digest=self.rules.digest,
         )
-        raw = raw_tables(events, ROWS_AT_A_TIME) if self.rules.digest else None
-        rows = effort_rows(chunks, found, trace, analysed)
+        raw = raw_tables(found.events, ROWS_AT_A_TIME) if self.rules.digest else None
+        rows = effort_rows(chunks, counts, trace, analysed)
         return write_results(self.layout, status, _parts(facts, placed, trace), rows, raw)
 
     def _events(self, chunks: Sequence[Chunk], records: Mapping[str, ChunkRecord]) -> list[Event]:
@@ -131,14 +149,6 @@ class Closing:
         if self.trace.detector.unit == "chunk":
             return without_repeats(parts)
         return [event for _, events in parts for event in events]
-
-    def _error_of_all(self, facts: RecordingFacts, records: Iterable[ChunkRecord]) -> str:
-        """What makes all results of a recording worthless, whatever its chunks say."""
-        if has_changed(self.layout, facts):
-            return "the file changed after it was chunked"
-        powers = [record.power for record in records if record.power is not None]
-        total = MixPower(sum(p.mix for p in powers), sum(p.channels for p in powers))
-        return "its channels cancel each other" if total.is_cancelled else ""
 
     def _gpu_share(self, seconds: Sequence[tuple[str, float]]) -> dict[str, Any]:
         used: dict[str, float] = {}
@@ -155,6 +165,15 @@ class Closing:
             "gpu_energy_wh": round(sum(energy_wh), 6) if energy_wh else None,
             "gpu_peak_memory_mb": max((use.peak_memory_mb or 0 for use in uses.values()), default=0) or None,
         }
+
+
+def _error_of_all(recording: OpenRecording, records: Iterable[ChunkRecord]) -> str:
+    """What makes all results of a recording worthless, whatever its chunks say."""
+    if recording.is_changed():
+        return "the file changed after it was chunked"
+    powers = [record.power for record in records if record.power is not None]
+    total = MixPower(sum(p.mix for p in powers), sum(p.channels for p in powers))
+    return "its channels cancel each other" if total.is_cancelled else ""
 
 
 def _parts(facts: RecordingFacts, placed: Sequence[Placed], trace: Trace) -> Iterable[Columns]:

@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from badc_assets.chunks.settings import ChunkSettings
@@ -24,12 +24,13 @@ from badc_assets.inference.closing import Closing
 from badc_assets.inference.devices.places import Places, WorkPlaces
 from badc_assets.inference.journal import ChunkRecord, JournalWriter, journal_file
 from badc_assets.inference.opening import (
+    DatasetOpening,
+    Opening,
     OpenRecording,
     OtherRules,
+    Portion,
     Wanted,
     divided,
-    open_anew,
-    open_recording,
     sees_whole_recordings,
 )
 from badc_assets.inference.outcome import DetectionOutcome
@@ -48,7 +49,7 @@ CRASHES_COUNT_AS = 5
 
 @dataclass(frozen=True)
 class Engine:
-    """A detector and all that is needed to run it over the recordings of a dataset."""
+    """A detector and all that is needed to run it over recordings: those of a dataset, unless `opening` gives others."""
 
     layout: Layout
     detector: Detector
@@ -60,6 +61,7 @@ class Engine:
     places: Places = field(default_factory=WorkPlaces)
     log: RunLog = field(default_factory=NoLog)
     say: Callable[[str], None] = logger.info
+    opening: Opening | None = None
 
     def run(self, recording_ids: Iterable[str]) -> Iterator[DetectionOutcome]:
         """Analyse the recordings; yields what became of each as soon as it is known, in whatever order.
@@ -77,6 +79,7 @@ class _Run:
     def __init__(self, engine: Engine, stack: ExitStack) -> None:
         self._engine = engine
         self._stack = stack
+        self._opening = engine.opening or DatasetOpening(engine.layout)
         self._wanted = Wanted(engine.chunking, engine.settings, engine.detector.info, engine.rules)
         self._pool: WorkerPool | None = None
         self._closing: Closing | None = None
@@ -138,41 +141,43 @@ class _Run:
     def _opened(self, recording_id: str) -> DetectionOutcome | None:
         """The outcome of a recording that needs no worker; None when it was opened and its tasks wait."""
         try:
-            found = open_recording(self._engine.layout, recording_id, self._wanted)
+            found = self._opening.find(recording_id, self._wanted)
             if isinstance(found, OtherRules):
                 stored = self._close_with().choose_again(found)
                 if stored is not None:
                     return DetectionOutcome(recording_id, stored, is_orphan=found.facts.is_vanished)
-                found = open_anew(self._engine.layout, found.facts, found.chunks, found.keys)
+                found = self._opening.anew(found)
         except PlaceTaken as error:
             return DetectionOutcome(recording_id, None, refused=str(error))
         if isinstance(found, DetectionOutcome):
             return found
         self._open[recording_id] = found
         if not found.error:
-            for todo in divided(found, self._engine.detector.info):
-                self._add_task(found, todo)
+            for portion in divided(found, self._engine.detector.info):
+                self._waiting.append(self._new_task(found, portion))
         return None
 
-    def _add_task(self, recording: OpenRecording, todo: tuple[int, ...], *, is_careful: bool = False) -> None:
-        assert recording.sound is not None
-        layout, facts = self._engine.layout, recording.facts
+    def _new_task(self, recording: OpenRecording, portion: Portion) -> Task:
+        layout, piece, recording_id = self._engine.layout, portion.piece, recording.recording_id
+        first = piece.number + portion.todo[0]
         task = Task(
             number=next(self._numbers),
-            recording_id=recording.recording_id,
-            source=layout.source(facts.audio_path),
-            sound=recording.sound,
-            chunks=recording.chunks,
-            todo=todo,
-            journal=journal_file(layout.journal_dir(recording.recording_id), recording.keys.raw, todo[0]),
-            keep_in=layout.kept_outputs(recording.recording_id),
-            start_local=facts.start_local,
-            attempts=dict(recording.attempts),
-            is_careful=is_careful,
+            recording_id=recording_id,
+            source=piece.source,
+            sound=piece.sound,
+            chunks=piece.chunks,
+            todo=portion.todo,
+            journal=journal_file(layout.journal_dir(recording_id), recording.keys.raw, first),
+            keep_in=layout.kept_outputs(recording_id),
+            start_local=recording.facts.start_local,
+            starts_at_ms=piece.starts_at_ms,
         )
+        return self._registered(recording, task)
+
+    def _registered(self, recording: OpenRecording, task: Task) -> Task:
         recording.tasks.add(task.number)
         self._by_task[task.number] = recording
-        (self._waiting.appendleft if is_careful else self._waiting.append)(task)
+        return task
 
     def _start_pool(self) -> WorkerPool:
         if self._pool is None:
@@ -233,8 +238,14 @@ class _Run:
                 recording.attempts[chunk_id] = recording.attempts.get(chunk_id, 0) + 1
             left = self._without_hopeless(recording, task, left, died.reason)
             if left:
-                self._add_task(recording, tuple(left), is_careful=True)
+                self._waiting.appendleft(self._again(recording, task, left))
             yield from self._task_ended(recording, task.number)
+
+    def _again(self, recording: OpenRecording, task: Task, left: list[int]) -> Task:
+        rest = replace(
+            task, number=next(self._numbers), todo=tuple(left), attempts=dict(recording.attempts), is_careful=True
+        )
+        return self._registered(recording, rest)
 
     def _without_hopeless(self, recording: OpenRecording, task: Task, left: list[int], reason: str) -> list[int]:
         """The chunks to try again; those that took down their worker too often are recorded as failed."""

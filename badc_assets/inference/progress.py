@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from badc_assets.detectors.protocol import Detector, SelfReporting
+from badc_assets.detectors.protocol import Detector, Event, SelfReporting
 from badc_assets.inference.journal import ChunkRecord, JournalWriter
 from badc_assets.inference.work import ChunkDone, Message, Setup, Task, TaskDone, Working
 
@@ -67,8 +68,9 @@ class TaskProgress:
             self._journal.__exit__(None, None, None)
             self._reporter.send(TaskDone(self.task.number, self._busy_s, self.waited_s))
 
-    def record(self, chunk_id: str, **values: object) -> ChunkRecord:
-        """A record of this task, with where it was made."""
-        reporter = self._reporter
+    def record(self, chunk_id: str, *, events: Sequence[Event] = (), **values: object) -> ChunkRecord:
+        """A record of this task, with where it was made. Times of `events` count from the start of the file."""
+        reporter, shift = self._reporter, self.task.starts_at_ms
+        events = [replace(e, start_ms=e.start_ms + shift, end_ms=e.end_ms + shift) for e in events] if shift else events
         made_on = {"worker": reporter.worker, "device": reporter.device, "precision": reporter.precision}
-        return ChunkRecord(chunk_id, **made_on, **values)  # pyright: ignore[reportArgumentType]
+        return ChunkRecord(chunk_id, events, **made_on, **values)  # pyright: ignore[reportArgumentType]

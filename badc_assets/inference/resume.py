@@ -11,7 +11,7 @@ from badc_assets.detectors.command.output import read_detection_json
 from badc_assets.errors import BadcError
 from badc_assets.files import exclusive
 from badc_assets.inference.journal import ChunkRecord, JournalWriter, read_journal
-from badc_assets.inference.opening import OpenRecording, Wanted, open_recording
+from badc_assets.inference.opening import DatasetOpening, Opening, OpenRecording, Wanted
 from badc_assets.inference.telemetry.run_summary import read_summary
 from badc_assets.inference.telemetry.summary_file import Job
 from badc_assets.layout import Layout
@@ -19,14 +19,21 @@ from badc_assets.layout import Layout
 
 @dataclass(frozen=True)
 class Resumed:
-    """How many chunks were taken over, and which could not be: chunk id -> why. Those are analysed again."""
+    """How many chunks were taken over from which summary, and which could not be: chunk id -> why. Those are analysed again."""
 
     chunks: int
     not_taken: Mapping[str, str]
+    summary: Path
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.chunks} chunks taken over from {self.summary}", *self.not_taken.values()])
 
 
-def resume_from_summary(layout: Layout, recording_ids: Iterable[str], wanted: Wanted, summary: Path) -> Resumed:
-    """Put the successes that `summary` names into the journals of these recordings.
+def resume_from_summary(
+    layout: Layout, recording_ids: Iterable[str], wanted: Wanted, summary: Path, opening: Opening | None = None
+) -> Resumed:
+    """Put the successes that `summary` names into the journals of these recordings: those of the dataset unless `opening` gives
+    others.
 
     BADC's results are detection JSON files; one that is not there any more, or is damaged, counts for nothing. Of our own
     runs everything is in the journals already. Raises BadcError when the file is no summary.
@@ -35,10 +42,10 @@ def resume_from_summary(layout: Layout, recording_ids: Iterable[str], wanted: Wa
     taken, problems = 0, dict[str, str]()
     for recording_id in recording_ids:
         with exclusive(layout.locks / "infer" / f"{recording_id}.lock"):
-            recording = open_recording(layout, recording_id, wanted)
+            recording = (opening or DatasetOpening(layout)).find(recording_id, wanted)
             if isinstance(recording, OpenRecording):
                 taken += _taken_over(layout, recording, jobs, problems)
-    return Resumed(taken, problems)
+    return Resumed(taken, problems, summary)
 
 
 def _taken_over(layout: Layout, recording: OpenRecording, jobs: Mapping[str, Job], problems: dict[str, str]) -> int:
@@ -61,7 +68,9 @@ def _taken_over(layout: Layout, recording: OpenRecording, jobs: Mapping[str, Job
 
 def _record(layout: Layout, chunk: Chunk, job: Job) -> ChunkRecord:
     output = Path(job.output or "")
-    path = output if output.is_absolute() else layout.output / output
+    # BADC's relative paths count from where it was started: mostly the dataset.
+    places = [layout.output / output, layout.dataset / output, Path.cwd() / output]
+    path = next((place for place in places if place.is_file()), places[0])
     if not path.is_file():
         raise BadcError(path, "is named in the summary and is not there", "its chunk is analysed again")
     found = read_detection_json(path, chunk.end_ms - chunk.start_ms)

@@ -43,7 +43,7 @@ class WholeRunner:
         if isinstance(self._detector, StreamDetector):
             self._unit(progress, chunks, lambda: self._streamed(task))
         elif self._detector.info.unit == "recording":
-            self._unit(progress, chunks, lambda: (self._detect(_whole_clip(task)), None))
+            self._unit(progress, chunks, lambda: (self._detect(_whole_clip(task), 0), None))
         else:
             for chunk in chunks:
                 self._unit(progress, [chunk], lambda chunk=chunk: (self._detect_chunk(task, chunk), None))
@@ -89,24 +89,24 @@ class WholeRunner:
                 self._reporter.working_on([(task.number, chunk.chunk_id) for chunk in task.chunks[position:][:1]])
         return [*events, *session.close()], sound
 
-    def _detect(self, clip: Clip) -> Sequence[Event]:
+    def _detect(self, clip: Clip, start_ms: int) -> Sequence[Event]:
+        """The events in a clip that begins at `start_ms` of its file."""
         assert isinstance(self._detector, FileDetector)
         found = self._detector.detect(clip)
-        return [replace(e, start_ms=e.start_ms + clip.start_ms, end_ms=e.end_ms + clip.start_ms) for e in found]
+        return [replace(e, start_ms=e.start_ms + start_ms, end_ms=e.end_ms + start_ms) for e in found]
 
     def _detect_chunk(self, task: Task, chunk: Chunk) -> Sequence[Event]:
         with chunk_as_wav(task.source, task.sound, chunk) as path:
-            return self._detect(
-                Clip(
-                    path=path,
-                    recording_id=task.recording_id,
-                    chunk_id=chunk.chunk_id,
-                    start_ms=chunk.start_ms,
-                    duration_ms=chunk.end_ms - chunk.start_ms,
-                    keep_in=task.keep_in,
-                    start_local=task.start_local,
-                )
+            clip = Clip(
+                path=path,
+                recording_id=task.recording_id,
+                chunk_id=chunk.chunk_id,
+                start_ms=task.starts_at_ms + chunk.start_ms,
+                duration_ms=chunk.end_ms - chunk.start_ms,
+                keep_in=task.keep_in,
+                start_local=task.start_local,
             )
+            return self._detect(clip, chunk.start_ms)
 
 
 def _whole_clip(task: Task) -> Clip:
@@ -114,7 +114,7 @@ def _whole_clip(task: Task) -> Clip:
         path=task.source,
         recording_id=task.recording_id,
         chunk_id="",
-        start_ms=0,
+        start_ms=task.starts_at_ms,
         duration_ms=task.chunks[-1].end_ms,
         keep_in=task.keep_in,
         start_local=task.start_local,

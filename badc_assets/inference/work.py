@@ -24,8 +24,9 @@ class Setup:
 
 @dataclass(frozen=True)
 class Task:
-    """Chunks of one recording to analyse: `todo` are positions in `chunks`, which are all chunks of the recording.
+    """Chunks of one recording to analyse: `todo` are positions in `chunks`, which are all chunks of the file.
 
+    The file `source` begins at `starts_at_ms` of the recording; times in `chunks` count from its beginning.
     `journal` is the file that the worker appends to. `attempts` counts, by chunk id, how often a chunk took its worker down.
     `is_careful`: one chunk at a time, so that the one that does so can be told.
     """
@@ -39,6 +40,7 @@ class Task:
     journal: Path
     keep_in: Path
     start_local: str | None = None
+    starts_at_ms: int = 0
     attempts: Mapping[str, int] = field(default_factory=dict)
     is_careful: bool = False
 

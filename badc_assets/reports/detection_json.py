@@ -41,13 +41,14 @@ def chunk_json(
     *,
     status: str,
     runner: str,
-    dataset_root: str,
+    dataset_root: str | None,
     model_version: str | None = None,
     attempt: int | None = None,
     error: str = "",
 ) -> str:
     """The text for a chunk, as BADC's runners write it. `detections` have the keys of BADC's items; `attempt` is written for the
-    stub alone, as there. Ours is `error`, of a chunk that could not be analysed."""
+    stub alone, as there; `dataset_root` is left out where there is no dataset. Ours is `error`, of a chunk that could not be
+    analysed."""
     value: dict[str, Any] = {
         "chunk_id": chunk.chunk_id,
         "recording_id": chunk.recording_id,
@@ -64,7 +65,9 @@ def chunk_json(
         "sha256": chunk.sha256,
         "notes": chunk.notes or None,
     }
-    value |= {"runner": runner, "dataset_root": dataset_root}
+    value["runner"] = runner
+    if dataset_root is not None:
+        value["dataset_root"] = dataset_root
     if model_version is not None:
         value["model_version"] = model_version
     if error:

@@ -13,13 +13,15 @@ from pathlib import Path, PurePosixPath
 
 from badc_assets.chunks.chunking import ChunkOutcome, chunk_recordings
 from badc_assets.chunks.gate import chunking_problems
+from badc_assets.chunks.wav_copies import WavCopies, has_wav_copies, write_wav_copies
 from badc_assets.inference.outcome import DetectionOutcome
 from badc_assets.inference.outstanding import has_results
 from badc_assets.inference.recorded import recorded
+from badc_assets.inference.resume import resume_from_summary
 from badc_assets.project import Project
 from badc_assets.project_record import run_record
 from badc_assets.provenance.saving import DataladGateway
-from badc_assets.recordings.current import examine_recordings, update_catalog
+from badc_assets.recordings.current import examine_recordings, require_catalog, update_catalog
 from badc_assets.recordings.model import CatalogEntry
 from badc_assets.reports.bundles import write_bundles
 from badc_assets.reports.rollup import roll_up, write_rollup
@@ -59,6 +61,19 @@ def to_chunk(project: Project, choice: Choice) -> list[CatalogEntry]:
     return choice.limited(entries)
 
 
+def to_cut(project: Project, choice: Choice, among: Sequence[CatalogEntry]) -> list[CatalogEntry]:
+    """These recordings, and those that are chunked already but have no WAV files, or no present ones."""
+    layout, wanted = project.layout, {entry.recording_id for entry in among}
+    matching = choice.matching(require_catalog(layout).entries)
+    return choice.limited(
+        [
+            entry
+            for entry in matching
+            if entry.recording_id in wanted or not has_wav_copies(layout, entry.recording_id, project.chunking)
+        ]
+    )
+
+
 def to_analyse(project: Project, choice: Choice, among: Sequence[CatalogEntry]) -> list[CatalogEntry]:
     """Of these recordings those without results of the chosen detector and settings."""
     entries = choice.matching(among)
@@ -68,11 +83,18 @@ def to_analyse(project: Project, choice: Choice, among: Sequence[CatalogEntry]) 
     return choice.limited(entries)
 
 
-def chunked(project: Project, recording_ids: Sequence[str], *, again: bool = False) -> Iterator[ChunkOutcome]:
-    """Chunk them; with `again` also those that are done, results with them."""
+def chunked(
+    project: Project, recording_ids: Sequence[str], *, again: bool = False, workers: int = 1
+) -> Iterator[ChunkOutcome]:
+    """Chunk them, so many at a time; with `again` also those that are done, results with them."""
     if again:
         forget_results(project.layout, recording_ids)
-    return chunk_recordings(project.layout, recording_ids, project.chunking, _now)
+    return chunk_recordings(project.layout, recording_ids, project.chunking, _now, workers)
+
+
+def cut_to_files(project: Project, recording_ids: Sequence[str], workers: int = 1) -> Iterator[WavCopies]:
+    """Their chunks as WAV files, for programs that want files."""
+    return write_wav_copies(project.layout, recording_ids, project.chunking, workers)
 
 
 def analysed(
@@ -81,6 +103,11 @@ def analysed(
     """Analyse them, with a record of the run."""
     engine = project.make_engine(_now, run_id, say=say, log=log)
     return recorded(project.layout, run_record(project, run_id, _now, recording_ids), engine.run(recording_ids))
+
+
+def taken_over(project: Project, recording_ids: Sequence[str], summary: Path) -> str:
+    """Take over what a summary says is done; returns what came of it, in words."""
+    return str(resume_from_summary(project.layout, recording_ids, project.wanted_results, summary))
 
 
 def bundled(project: Project, recording_ids: Sequence[str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ def test_recordings_are_analysed_once_and_what_is_left_out_is_said(home, tmp_pat
     assert "cpu-0" in output
 
 
-def test_a_manifest_of_another_dataset_is_refused_in_one_line(home, tmp_path):
+def test_a_file_that_is_no_manifest_is_refused_in_one_line(home, tmp_path):
     dataset = make_dataset(tmp_path / "data", 1)
     dataset.chunk()
     stranger = tmp_path / "r.csv"
@@ -41,7 +41,7 @@ def test_a_manifest_of_another_dataset_is_refused_in_one_line(home, tmp_path):
     status, output = SameProcess(home, tmp_path / "data")("badc", "infer", "run", str(stranger))
     assert status == 1
     (line,) = output.splitlines()
-    assert "is no manifest of this dataset" in line
+    assert f"{stranger}: not a chunk manifest" in line
 
 
 def test_a_summary_that_is_none_is_refused_in_one_line(home, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -145,7 +146,7 @@ def test_a_dataset_can_be_named(dataset: Dataset, tmp_path, monkeypatch):
     ("options", "said"),
     [
         (["--detector", "stubb"], "did you mean 'stub'"),
-        (["--detector", "energy", "--use-hawkears"], "contradicts the option for hawkears"),
+        (["--detector", "energy", "--use-hawkears"], "name different detectors"),
         (["--hawkears-arg", "--fast"], "has no meaning for the detector stub"),
         (["--use-hawkears", "--hawkears-arg", "--fast"], "extra_args is for generation 1"),
     ],
@@ -184,3 +185,44 @@ def test_a_plan_is_read_as_it_was_written(tmp_path_factory, names, suffix):
         CatalogEntry(name, f"elsewhere/{number}", name, 1, 1, "key", "present") for number, name in enumerate(names)
     ]
     assert read_plan(path, entries) == names
+
+
+def test_wav_files_are_written_on_request_by_several_workers(dataset: Dataset):
+    layout, (first, bad, last) = dataset.layout, dataset.recording_ids
+    result = badc("chunk", "orchestrate", "--apply", "--write-chunks", "--workers", 2, "--json")
+    assert result.exit_code == 1
+    said = json.loads(result.stdout)
+    assert list(said["left_out"]) == [bad]
+    assert said["stages"]["WAV files"] == {"recordings": 2, "done": 2, "found done": 0, "left out": 0}
+    for recording in (first, last):
+        assert len(list(layout.chunk_dir(recording).glob("*.wav"))) == 3
+    planned = badc("chunk", "orchestrate", "--write-chunks").stdout
+    assert first not in planned
+    out = layout.output / "elsewhere"
+    copies = layout.chunk_dir(first) / "wav_chunks.csv"
+    assert badc("infer", "run", copies, "--output-dir", out).exit_code == 0
+    assert len(list((out / first).glob("*_chunk_*.json"))) == 3
+
+
+def test_datalad_run_is_printed_for_each_recording_and_nothing_done(dataset: Dataset):
+    layout, (first, *_) = dataset.layout, dataset.recording_ids
+    with pytest.raises(BadcError, match="is no DataLad dataset"):
+        badc("chunk", "orchestrate", "--print-datalad-run")
+    (layout.dataset / ".datalad").mkdir()
+    line, *others = badc("chunk", "orchestrate", "--print-datalad-run").stdout.splitlines()
+    assert len(others) == 2
+    words = shlex.split(line)
+    assert words[: words.index("--")] == [
+        "datalad", "run", "-d", str(layout.dataset), "-m", f"Chunk {first}", "--input", f"audio/{first}.wav",
+        "--output", f"manifests/{first}.csv", "--output", f"artifacts/chunks/{first}",
+    ]  # fmt: skip
+    assert not layout.manifest(first).exists()
+    command = words[words.index("--") + 1 :]
+    os.chdir(layout.dataset)
+    assert badc(*command[1:]).exit_code == 0
+    assert layout.manifest(first).is_file()
+    line, *others = badc("infer", "orchestrate", "--stub-runner", "--print-datalad-run").stdout.splitlines()
+    words = shlex.split(line)
+    assert words[-4:] == [f"{first}.wav", "--stub-runner", "--apply", "--no-record-datalad"]
+    assert badc(*words[words.index("--") + 2 :]).exit_code == 0
+    assert layout.detections(first).is_file()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from badc_assets.detectors.protocol import DetectorInfo
+from badc_assets.errors import BadcError
 from badc_assets.inference.devices.allotment import DeviceRequest, LeasedDevice, acquire
 from badc_assets.inference.devices.gpus import FoundGpus, NvmlGateway
 from badc_assets.inference.devices.leases import lease_folder, this_process
@@ -23,8 +25,11 @@ class Places(Protocol):
     ) -> AbstractContextManager[Sequence[LeasedDevice]]: ...
 
 
+@dataclass(frozen=True)
 class WorkPlaces:
-    """The places of this machine. A GPU is leased, so that two runs never share one."""
+    """The places of this machine, or of GPU `index` alone. A GPU is leased, so that two runs never share one."""
+
+    index: int | None = None
 
     @contextmanager
     def taken(
@@ -36,8 +41,18 @@ class WorkPlaces:
         visible = FoundGpus()
         if uses_gpu:
             with NvmlGateway() as gateway:
-                visible = visible_gpus(gateway.find(), os.environ)
+                visible = with_index(visible_gpus(gateway.find(), os.environ), self.index)
         with acquire(request, visible, lease_folder(), this_process(run_id), say=say) as workers:
             if workers.note:
                 say(workers.note)
             yield workers.devices
+
+
+def with_index(visible: FoundGpus, index: int | None) -> FoundGpus:
+    """The one GPU of this index, by nvidia-smi; all of them for None. Raises BadcError when it cannot be used."""
+    if index is None:
+        return visible
+    gpus = tuple(gpu for gpu in visible.gpus if gpu.index == index)
+    if not gpus:
+        raise BadcError("--gpu-index", f"there is no GPU {index} that can be used", "`badc gpus` lists them")
+    return replace(visible, gpus=gpus)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,9 @@ class NoLog:
         return {}
 
 
+OutputOf = Callable[[str, str], str]
+
+
 @dataclass(frozen=True)
 class Failure:
     """A failed attempt at a chunk. `backoff_s` None: there is no further attempt."""
@@ -71,11 +74,26 @@ class TelemetryRunLog:
     analyse.
     """
 
-    def __init__(self, path: Path, detector: str, layout: Layout, gateway: GpuGateway | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        detector: str,
+        layout: Layout,
+        gateway: GpuGateway | None = None,
+        *,
+        output_of: OutputOf | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        """`output_of` (recording id, chunk id) is the file with the results of a chunk; by default the recording's table. `say`
+        is told where the log is, once there is one."""
         self._path = path
         self._detector = detector
         self._layout = layout
+        self._output_of = output_of or (
+            lambda recording_id, _: layout.detections(recording_id).relative_to(layout.output).as_posix()
+        )
         self._gateway = gateway
+        self._say = say
         self._log: TelemetryLog | None = None
         self._summary = RunSummary(self._name)
         self._sampler: UsageSampler | None = None
@@ -92,6 +110,8 @@ class TelemetryRunLog:
             self._summary.merge(read_summary(summary_path(self._path)))
         with ExitStack() as stack:
             self._log = stack.enter_context(TelemetryLog(self._path, self._detector))
+            if self._say is not None:
+                self._say(f"telemetry: {self._path}")
             if self._uuids:
                 gateway = self._gateway or stack.enter_context(NvmlGateway())
                 self._sampler = stack.enter_context(UsageSampler(gateway, list(self._uuids.values())))
@@ -172,7 +192,7 @@ class TelemetryRunLog:
                 error=done.error,
             )
             return
-        output = self._layout.detections(recording_id).relative_to(self._layout.output).as_posix()
+        output = self._output_of(recording_id, done.chunk_id)
         log.succeeded(
             chunk_id=done.chunk_id,
             recording_id=recording_id,
