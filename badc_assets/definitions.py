@@ -18,7 +18,7 @@ def build_definitions(*projects: Project) -> dg.Definitions:
     """All definitions for these projects, one for each dataset. Where there are several, each has a name."""
     return dg.Definitions.merge(
         *(_dataset_definitions(project) for project in projects),
-        dg.Definitions(sensors=[upkeep.mend_killed_runs], executor=executor_for(projects[0])),
+        dg.Definitions(sensors=[upkeep.mend_killed_runs], executor=executor_for(*projects)),
     )
 
 

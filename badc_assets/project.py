@@ -63,6 +63,13 @@ class SlurmSettings(BaseModel):
         None,
         description="Profile of a SLURM cluster, such as clusters/generic.toml: detectors run there. Default: here.",
     )
+    steps: dict[str, dict[str, str | int]] = Field(
+        default_factory=dict, description="sbatch options of single assets, over the profile: [slurm.steps.detections]."
+    )
+
+    @property
+    def is_on(self) -> bool:
+        return self.profile is not None
 
 
 class Project(BaseModel):
