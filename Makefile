@@ -51,8 +51,9 @@ lint: setup  ## check style, types and the order of imports
 test: lint  ## lint, then run the tests that need only the Python packages
 	$(BIN)/pytest -n auto --maxprocesses=4 -m 'not system'
 
-test-system: setup  ## run the tests that need Chromium (installed from Debian packages where allowed)
+test-system: setup  ## run the tests that need Chromium or SLURM (installed from Debian packages where allowed)
 	scripts/install_chromium.sh
+	scripts/install_slurm.sh
 	$(BIN)/pytest -m system -rs
 
 HAWKEARS ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/badc_assets/environments/hawkears/bin/python

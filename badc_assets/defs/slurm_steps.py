@@ -7,8 +7,11 @@ from typing import Any
 
 import dagster as dg
 
+from badc_assets.defs.dataset import Dataset
+from badc_assets.errors import BadcError
 from badc_assets.project import Project
 from badc_assets.slurm.options import options_in_tag
+from badc_assets.stages.on_slurm import cancel_left_behind
 
 SLURM_TAG = "badc/slurm"
 """On an asset, or on a run: sbatch options as a JSON object. Those of the run go over those of the asset."""
@@ -34,3 +37,25 @@ def sbatch_options(context: dg.AssetExecutionContext) -> dict[str, str]:
         if SLURM_TAG in place:
             options |= options_in_tag(place[SLURM_TAG], SLURM_TAG)
     return options
+
+
+def cancel_abandoned_tasks(context: dg.SensorEvaluationContext, project: Project) -> dg.SkipReason:
+    """Always on where a project uses a cluster: it starts nothing. Tasks would work, and be paid for, with nobody waiting."""
+    try:
+        cancelled = cancel_left_behind([project])
+    except BadcError as error:
+        return dg.SkipReason(str(error))
+    return dg.SkipReason(f"cancelled {', '.join(cancelled)}" if cancelled else "no task was left behind")
+
+
+def definitions_for(dataset: Dataset) -> dg.Definitions:
+    """What looks after the cluster, for a dataset that uses one."""
+    if not dataset.project.slurm.is_on:
+        return dg.Definitions()
+    sensor = dataset.sensor(
+        cancel_abandoned_tasks,
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Cancels SLURM tasks of runs that were killed.",
+    )
+    return dg.Definitions(sensors=[sensor])

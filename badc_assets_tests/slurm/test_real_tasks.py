@@ -120,11 +120,14 @@ def the_task(slurm: RealSlurm) -> str:
     return next(line.split()[0] for line in slurm.live_tasks() if line.endswith("RUNNING"))
 
 
-def process_of(submission: Submission) -> int:
+def process_of(submission: Submission, number: int = 0) -> int:
+    """The process of a task. Raises AssertionError where there is none."""
+    wanted = f"SLURM_ARRAY_TASK_ID={number}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             words = (folder / "cmdline").read_bytes().split(b"\0")
-            if str(submission.folder).encode() in words and b"badc_assets.slurm.task" in words:
+            is_ours = str(submission.folder).encode() in words and b"badc_assets.slurm.task" in words
+            if is_ours and wanted in (folder / "environ").read_bytes().split(b"\0"):
                 return int(folder.name)
     raise AssertionError("the task does not run")
 
@@ -154,7 +157,9 @@ def kill(slurm: RealSlurm, run: Running) -> None:
 
 
 def end_its_time(slurm: RealSlurm, run: Running) -> None:
-    slurm.run("scontrol", "update", f"jobid={the_task(slurm)}", "endtime=now")
+    task = the_task(slurm)
+    slurm.run("scontrol", "update", f"jobid={task}", "endtime=now")
+    until(lambda: f"{task} RUNNING" not in slurm.live_tasks(), "the end of its time", at_most_s=70)
 
 
 def lose_the_node(slurm: RealSlurm, run: Running) -> None:
@@ -198,9 +203,12 @@ HARM: dict[Harm, tuple[int, str]] = {
 @pytest.mark.parametrize("harm", HARM, ids=lambda harm: harm.__name__)
 def test_it_goes_on_where_the_journal_ends(slurm, slow, program, tmp_path, harm):
     run = started(slow, profile(100))
-    until(lambda: calls(program) >= 2, "the detector")
-    (program.parent / "seconds").write_text("0")
+    until(lambda: calls(program) >= 1, "the detector")
+    # What is in hand now does not end by itself before the harm is done.
+    (program.parent / "seconds").write_text("60")
+    until(lambda: calls(program) >= 3, "the third chunk")
     harm(slurm, run)
+    (program.parent / "seconds").write_text("0")
     (outcome,) = run.finished().values()
     arrays, said = HARM[harm]
     assert outcome.is_complete
