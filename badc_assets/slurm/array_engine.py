@@ -208,7 +208,7 @@ class _ArrayRun:
         if names:
             self._engine.say(f"Cancelling {len(self._tasks)} SLURM tasks.")
             ids = [task.id for task in self._tasks]
-            if not self._queue.cancel(sorted(names), ids, self._engine.profile.poll_s):
+            if not self._queue.cancel(sorted(names), ids):
                 self._engine.say(f"SLURM tasks may be left: cancel them by `scancel --name={','.join(sorted(names))}`.")
                 return
         for submission in self._submissions:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from badc_assets.slurm.gateway import SlurmGateway, SlurmSilent
 from badc_assets.slurm.states import VANISHED, TaskId, TaskState
 
-CANCEL_S = 60.0
-"""How long cancelled tasks are waited for: SLURM gives them half a minute to end."""
+CANCEL_S = 30.0
+"""How long it is tried to tell SLURM that tasks are not wanted any more."""
+END_S = 5.0
+"""How long they are then watched: SLURM gives them half a minute to end, and sees to it."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +53,29 @@ class PatientQueue:
             return state
         return self._slurm.detail(task) or state or TaskState(VANISHED)
 
-    def cancel(self, names: Sequence[str], tasks: Sequence[TaskId], poll_s: float) -> bool:
-        """Cancel these jobs, and wait until none of their tasks is left. False when that cannot be said in time."""
+    def cancel(self, names: Sequence[str], tasks: Sequence[TaskId]) -> bool:
+        """Cancel these jobs. True when SLURM has taken that on; their tasks may need a moment to end."""
         deadline = self._passing.now() + CANCEL_S
-        is_asked = False
-        while True:
-            try:
-                if not is_asked:
-                    self._slurm.cancel(names)
-                    is_asked = True
-                known = self._slurm.tasks(sorted({task.job for task in tasks}))
-                if not any(state.is_live for state in known.values()):
-                    return True
-            except SlurmSilent as silent:
-                self._say(f"SLURM gives no answer ({silent}).")
+        while not self._is_cancelled(names):
             if self._passing.now() >= deadline:
                 return False
-            self._passing.sleep(min(poll_s, 2.0))
+            self._passing.sleep(1.0)
+        deadline = self._passing.now() + END_S
+        while self._run(tasks) and self._passing.now() < deadline:
+            self._passing.sleep(0.5)
+        return True
+
+    def _is_cancelled(self, names: Sequence[str]) -> bool:
+        try:
+            self._slurm.cancel(names)
+        except SlurmSilent as silent:
+            self._say(f"SLURM gives no answer ({silent}).")
+            return False
+        return True
+
+    def _run(self, tasks: Sequence[TaskId]) -> bool:
+        try:
+            known = self._slurm.tasks(sorted({task.job for task in tasks}))
+        except SlurmSilent:
+            return True
+        return any(state.is_live for state in known.values())

@@ -46,6 +46,7 @@ class FakeSlurm:
     max_array: int = 1001
     submissions: list[Exception | None] = field(default_factory=list)
     looks: list[Exception | None] = field(default_factory=list)
+    cancels: list[Exception | None] = field(default_factory=list)
     forgets: set[str] = field(default_factory=set)
     is_stuck: bool = False
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -58,10 +59,9 @@ class FakeSlurm:
             raise trouble
         submission = Submission(script.parent)
         plan = json.loads(submission.plan.read_text())
-        lines = [
-            line.removeprefix("#SBATCH --") for line in script.read_text().splitlines() if line.startswith("#SBATCH")
-        ]
-        options = dict(line.partition("=")[::2] for line in lines)
+        marked = [line for line in script.read_text().splitlines() if line.startswith("#SBATCH --")]
+        halves = [line.removeprefix("#SBATCH --").partition("=") for line in marked]
+        options = {name: value for name, _, value in halves}
         number = str(100 + len(self.jobs))
         self.jobs[number] = Job(len(self.jobs) + 1, submission, options, plan["tasks"], plan["run_id"])
         self.states |= {TaskId(number, index): TaskState("PENDING") for index in range(len(plan["tasks"]))}
@@ -86,6 +86,9 @@ class FakeSlurm:
         return None if task.job in self.forgets else self.states.get(task)
 
     def cancel(self, names: Sequence[str]) -> None:
+        trouble = self.cancels.pop(0) if self.cancels else None
+        if trouble is not None:
+            raise trouble
         self.cancelled += names
         for task, state in self.states.items():
             if self.jobs[task.job].submission.name in names and state.is_live:

@@ -245,6 +245,22 @@ def test_a_run_that_is_cancelled_leaves_no_task(dataset):
     assert open_submissions(dataset.layout) == []
 
 
+def test_a_slurm_that_does_not_hear_leaves_the_array_to_others(dataset):
+    """And whoever looks next cancels it."""
+    slurm = FakeSlurm(is_stuck=True, cancels=[SlurmSilent("timed out")] * 100)
+    run = Run(dataset, slurm)
+    listening = run.engine.run(dataset.recording_ids)
+    slurm.fate = on_first(TaskState("RUNNING"), done=1)
+    slurm.is_stuck = False
+    next(listening)
+    listening.close()  # pyright: ignore[reportAttributeAccessIssue]
+    (left,) = open_submissions(dataset.layout)
+    assert any(f"scancel --name={left.name}" in line for line in run.said)
+    slurm.cancels.clear()
+    assert cancel_abandoned(dataset.layout, slurm) == [left.name]
+    assert open_submissions(dataset.layout) == []
+
+
 def test_whoever_stops_listening_leaves_no_task(dataset):
     slurm = FakeSlurm(on_first(TaskState("RUNNING"), done=1))
     listening = Run(dataset, slurm).engine.run(dataset.recording_ids)
