@@ -30,7 +30,7 @@ def engine_for(
         return project.make_engine(clock, run_id, say=say)
     profile = read_profile(project.slurm.profile)
     uses_gpu = project.detector_info.uses_gpu and project.inference.device == "auto"
-    asked = profile.options(uses_gpu=uses_gpu).with_(options)
+    asked = profile.options(uses_gpu=uses_gpu).merged(options)
     return ArrayEngine(project, profile, asked, SlurmCommands(), clock, run_id, say)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +17,7 @@ from badc_assets.project import Project
 from badc_assets.slurm.submission import new_submission
 from badc_assets_tests.datasets import make_dataset
 from badc_assets_tests.defs.running import failure_text, run_assets
+from badc_assets_tests.instances import new_instance
 
 PROFILE = Path(__file__).parents[2] / "clusters/generic.toml"
 
@@ -38,9 +43,29 @@ def test_detections_ask_for_a_cluster_instead_of_a_place_in_the_pool(tmp_path):
 def test_the_executor_follows_the_profile(tmp_path):
     here = build_definitions(Project.model_validate({"dataset": tmp_path}))
     there = build_definitions(on_cluster(tmp_path))
-    assert here.executor is not None
-    assert there.executor is not None
+    assert isinstance(here.executor, dg.ExecutorDefinition)
+    assert isinstance(there.executor, dg.ExecutorDefinition)
     assert (here.executor.name, there.executor.name) == ("in_process", "slurm")
+
+
+def test_other_steps_run_here(tmp_path):
+    """Dagster's class under the executor is private: this would notice a change. No SLURM is needed."""
+    dataset, home = make_dataset(tmp_path / "data", 2), tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "badc.toml").write_text(f'dataset = "{tmp_path}/data"\nslurm.profile = "{PROFILE}"\n')
+    with new_instance(home):
+        pass
+    storage = {"module": "badc_assets.defs.sqlite_storage", "class": "KeptSqliteStorage",
+               "config": {"base_dir": str(home / "storage")}}  # fmt: skip
+    (home / "dagster.yaml").write_text(json.dumps({"storage": {"custom": storage}, "telemetry": {"enabled": False}}))
+    command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "badc_assets.definitions",
+               "--select", "recording_catalog"]  # fmt: skip
+    environment = {**os.environ, "DAGSTER_HOME": str(home), "BADC_PROJECT": str(tmp_path / "badc.toml")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Starting execution with step handler StepProcesses" in done.stderr
+    with new_instance(home) as instance:
+        assert set(instance.get_dynamic_partitions("recordings")) == set(dataset.recording_ids)
 
 
 def test_other_assets_are_the_same(tmp_path):

@@ -98,7 +98,8 @@ class FakeSlurm:
         return self.max_array
 
     def partitions(self) -> list[Partition]:
-        return []
+        return [Partition("gpu", is_up=True, nodes=1, gres="gpu:2", time_limit="infinite"),
+                Partition("old", is_up=False, nodes=1, gres="", time_limit="1:00:00")]  # fmt: skip
 
     def _run(self, task: TaskId) -> None:
         job = self.jobs[task.job]
