@@ -20,7 +20,7 @@ def slurm(_one_slurm: RealSlurm, monkeypatch):
     """A SLURM with nothing to do, which the commands of this process find. Nothing may be left in its queue."""
     monkeypatch.setenv("SLURM_CONF", str(_one_slurm.conf))
     yield _one_slurm
-    left = [line for line in _one_slurm.live_tasks() if not line.endswith("COMPLETING")]
+    left = _one_slurm.live_tasks()
     _one_slurm.cancel_all()
     assert left == [], "a test has left tasks behind"
 
@@ -32,8 +32,9 @@ def program(tmp_path: Path) -> Path:
     path.parent.mkdir()
     path.write_text(
         "#!/bin/bash\n"
+        f'wait=$(cat "{path.parent}/seconds")\n'
         f'echo >> "{path.parent}/diary"\n'
-        f'sleep "$(cat {path.parent}/seconds)"\n'
+        'sleep "$wait"\n'
         """echo '[{"timestamp_ms": 100, "end_ms": 600, "label": "TONE", "confidence": 0.5}]'\n"""
     )
     path.chmod(0o755)

@@ -90,8 +90,9 @@ class RealSlurm:
         return {**os.environ, "SLURM_CONF": str(self.conf), "PATH": _path()}
 
     def live_tasks(self) -> list[str]:
-        """`job_index state` of tasks that wait or run."""
-        return self.run("squeue", "--array", "--noheader", "--format=%F_%K %T").splitlines()
+        """`job_index state` of tasks that wait or run. Those that are being cleared away are over."""
+        listed = self.run("squeue", "--array", "--noheader", "--format=%F_%K %T").splitlines()
+        return [line for line in listed if not line.endswith("COMPLETING")]
 
     def cancel_all(self) -> None:
         self.run("scancel", "--user", getpass.getuser())
