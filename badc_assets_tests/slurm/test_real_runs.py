@@ -119,7 +119,11 @@ def test_a_run_that_is_told_to_stop_leaves_no_task(slurm, project, program):
 def test_a_step_that_is_killed_is_begun_again_and_goes_on(slurm, project, program):
     run = project.start("detections")
     until(lambda: calls(program) >= 3, "the detector")
+    (program.parent / "seconds").write_text("60")
     os.kill(step_process(run), signal.SIGKILL)
+    (left_behind,) = all_submissions(project.dataset.layout)
+    until(lambda: left_behind.is_closed, "the executor")
+    (program.parent / "seconds").write_text("0")
     assert run.wait(120) == 0, project.printed
     assert len(all_submissions(project.dataset.layout)) == 2
     assert calls(program) <= len(project.ids) * (CHUNKS + 1)
