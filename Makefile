@@ -51,8 +51,9 @@ lint: setup  ## check style, types and the order of imports
 test: lint  ## lint, then run the tests that need only the Python packages
 	$(BIN)/pytest -n auto --maxprocesses=4 -m 'not system'
 
-test-system: setup  ## run the tests that need Chromium and PostgreSQL (installed from Debian packages where allowed)
+test-system: setup  ## run the tests that need Chromium, SLURM or PostgreSQL (installed from Debian packages where allowed)
 	scripts/install_chromium.sh
+	scripts/install_slurm.sh
 	scripts/install_postgresql.sh
 	$(BIN)/pytest -m system -rs
 

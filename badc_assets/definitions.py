@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import dagster as dg
 
-from badc_assets.defs import chunks, detections, indices, recordings, reports, saving, schedules, sensors, upkeep
+from badc_assets.defs import (
+    chunks,
+    detections,
+    indices,
+    recordings,
+    reports,
+    saving,
+    schedules,
+    sensors,
+    slurm_steps,
+    upkeep,
+)
 from badc_assets.defs.code_versions import code_versions
 from badc_assets.defs.dataset import Dataset
 from badc_assets.defs.executors import executor_for
 from badc_assets.defs.failure_sensor import failure_sensor
 from badc_assets.project import Project, load_projects
 
-STAGES = (recordings, chunks, indices, detections, reports, saving, upkeep, schedules, sensors)
+STAGES = (recordings, chunks, indices, detections, reports, saving, slurm_steps, upkeep, schedules, sensors)
 
 
 def build_definitions(*projects: Project) -> dg.Definitions:
     """All definitions for these projects, one for each dataset. Where there are several, each has a name."""
     return dg.Definitions.merge(
         *(_dataset_definitions(project) for project in projects),
-        dg.Definitions(sensors=[upkeep.mend_killed_runs], executor=executor_for(projects[0])),
+        dg.Definitions(sensors=[upkeep.mend_killed_runs], executor=executor_for(*projects)),
     )
 
 

@@ -96,6 +96,11 @@ class Layout:
         return self.output / "artifacts/telemetry/infer"
 
     @property
+    def slurm_dir(self) -> Path:
+        """Array jobs: their scripts, what their tasks report, and their logs."""
+        return self.output / "artifacts/slurm"
+
+    @property
     def aggregate_dir(self) -> Path:
         """Dataset-wide tables, and BADC's report files per recording."""
         return self.output / "artifacts/aggregate"

@@ -55,6 +55,24 @@ OTHER_VARIABLES = frozenset(
 """Environment variables with our prefix that are not settings of a project."""
 
 
+class SlurmSettings(BaseModel):
+    """Whether detectors run on the nodes of a cluster."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profile: Path | None = Field(
+        None,
+        description="Profile of a SLURM cluster, such as clusters/generic.toml: detectors run there. Default: here.",
+    )
+    steps: dict[str, dict[str, str | int]] = Field(
+        default_factory=dict, description="sbatch options of single assets, over the profile: [slurm.steps.detections]."
+    )
+
+    @property
+    def is_on(self) -> bool:
+        return self.profile is not None
+
+
 class Project(BaseModel):
     """All settings. Each table belongs to the folder of the same name."""
 
@@ -79,6 +97,7 @@ class Project(BaseModel):
     report: ReportSettings = ReportSettings()  # pyright: ignore[reportCallIssue]
     provenance: ProvenanceSettings = ProvenanceSettings()
     automation: AutomationSettings = AutomationSettings()
+    slurm: SlurmSettings = SlurmSettings()  # pyright: ignore[reportCallIssue]
     detectors: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="A table of settings per detector, such as [detectors.energy]."
     )

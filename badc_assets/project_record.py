@@ -26,7 +26,9 @@ PACKAGES = ("badc-assets", "dagster", "torch")
 def run_record(project: Project, run_id: str, clock: Clock, recording_ids: Sequence[str]) -> RunRecord:
     """What a run over these recordings is asked to do. The settings name the chosen detector and no other."""
     layout, info = project.layout, project.detector_info
-    settings = project.model_dump(mode="json", exclude={"dataset", "audio", "output", "detectors", "automation"})
+    settings = project.model_dump(
+        mode="json", exclude={"dataset", "audio", "output", "detectors", "automation", "slurm"}
+    )
     settings["detectors"] = {project.detector: project.detector_settings.model_dump(mode="json")}
     is_near = layout.dataset.is_relative_to(layout.output) or layout.output.is_relative_to(layout.dataset)
     return RunRecord(

@@ -58,6 +58,11 @@ def _examined(project: Project, *, fix: bool) -> list[Diagnosis]:
     of_machine = examinations(
         project.layout, surroundings, lambda: datetime.now(UTC), least_free_gb=project.automation.least_free_gb
     )
+    if project.slurm.profile is not None:
+        from badc_assets.slurm.gateway import SlurmCommands
+        from badc_assets.slurm.health import cluster_examinations
+
+        of_machine = [*of_machine, *cluster_examinations(project.slurm.profile, project.layout, SlurmCommands())]
     is_usable = all(one.state != "problem" for one in of_home if one.name == SET_UP)
     of_instance = _of_instance(project, len(gpus), fix=fix) if is_usable else []
     return [*of_home, *of_instance, *examine(of_machine, fix=fix)]

@@ -14,6 +14,7 @@ from badc_assets.defs.dataset import Dataset
 from badc_assets.defs.failures import problems_as_failures
 from badc_assets.defs.names import asset_key
 from badc_assets.defs.settings import column_schema
+from badc_assets.defs.slurm_steps import placed, sbatch_options
 from badc_assets.defs.versions import RecordingVersions
 from badc_assets.detections.schema import DESCRIPTIONS, DETECTION_COLUMNS
 from badc_assets.detections.store import ResultStatus
@@ -22,6 +23,7 @@ from badc_assets.inference.outcome import DetectionOutcome
 from badc_assets.inference.recorded import recorded
 from badc_assets.project import Project
 from badc_assets.project_record import run_record
+from badc_assets.stages.on_slurm import engine_for
 
 GROUP = "detections"
 
@@ -37,9 +39,10 @@ def detections(
     with problems_as_failures():
         versions = RecordingVersions.begin(context, "detections")
         keys = context.partition_keys
-        engine = project.make_engine(_now, context.run_id, say=context.log.info)
+        engine = engine_for(project, _now, context.run_id, sbatch_options(context), say=context.log.info)
         record = run_record(project, context.run_id, _now, keys)
         left_out: dict[str, str] = {}
+        logs: dict[str, None] = {}
         results: list[ResultStatus] = []
         finished_s: list[float] = []
         began = time.monotonic()
@@ -51,6 +54,7 @@ def detections(
                 yield result_event(project, versions, outcome)
             elif not outcome.is_orphan:
                 left_out[outcome.recording_id] = outcome.reason
+                logs |= {outcome.log: None} if outcome.log else {}
         yield from _run_observation(versions.spec.key, results, finished_s, engine.log.usage())
         yield from dropped_content(project, context.partition_keys)
     if left_out:
@@ -59,7 +63,7 @@ def detections(
             context.log_event(as_evaluation(result))  # pyright: ignore[reportArgumentType]
         # Logged events are stored with the next one that is yielded.
         yield dg.AssetObservation(versions.spec.key, metadata={"left out": dg.MetadataValue.md(bullets(left_out))})
-        raise _failure(left_out, len(context.partition_keys))
+        raise _failure(left_out, len(context.partition_keys), list(logs))
     yield versions.finish()
 
 
@@ -165,12 +169,21 @@ def _run_observation(
     yield dg.AssetObservation(asset, metadata={**known, "the run": shown})
 
 
-def _failure(left_out: dict[str, str], total: int) -> dg.Failure:
+def _failure(left_out: dict[str, str], total: int, logs: Sequence[str]) -> dg.Failure:
+    """`logs` are the ends of the logs of the programs that failed: the first is shown at once."""
     first = ", ".join(list(left_out)[:20])
     more = f" and {len(left_out) - 20} more" if len(left_out) > 20 else ""
     return dg.Failure(
-        description=f"{len(left_out)} of {total} recordings were left out: {first}{more}. The others are finished.",
-        metadata={"left out": dg.MetadataValue.md(bullets(left_out))},
+        description="\n".join(
+            [
+                f"{len(left_out)} of {total} recordings were left out: {first}{more}. The others are finished.",
+                *logs[:1],
+            ]
+        ),
+        metadata={
+            "left out": dg.MetadataValue.md(bullets(left_out)),
+            **({"logs": dg.MetadataValue.text("\n\n".join(logs[:10]))} if logs else {}),
+        },
         allow_retries=False,
     )
 
@@ -195,8 +208,7 @@ def definitions_for(dataset: Dataset) -> dg.Definitions:
                 group=GROUP,
                 deps=["chunk_manifest", "chunk_status"],
                 per_recording=True,
-                pool="gpu",
-                op_tags={"badc/stage": "infer", "badc/gpu": "1"},
+                **placed(dataset.project, "detections", {"badc/stage": "infer", "badc/gpu": "1"}),
                 kinds={"python", "parquet"},
                 metadata=column_schema(DETECTION_COLUMNS, DESCRIPTIONS),
             )

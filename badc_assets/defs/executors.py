@@ -3,12 +3,15 @@
 import dagster as dg
 
 from badc_assets.defs.recovery import mend_dead_runs
+from badc_assets.defs.slurm_executor import slurm_executor
 from badc_assets.project import Project
 
 
-def executor_for(project: Project) -> dg.ExecutorDefinition:
-    """The executor that the project asks for."""
-    return _mending(dg.multiprocess_executor if project.executor == "multiprocess" else dg.in_process_executor)
+def executor_for(*projects: Project) -> dg.ExecutorDefinition:
+    """The executor that the project asks for: the first decides, unless one has its detectors on a cluster."""
+    if any(project.slurm.is_on for project in projects):
+        return _mending(slurm_executor(projects))
+    return _mending(dg.multiprocess_executor if projects[0].executor == "multiprocess" else dg.in_process_executor)
 
 
 def _mending(executor: dg.ExecutorDefinition) -> dg.ExecutorDefinition:

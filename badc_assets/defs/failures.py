@@ -14,4 +14,4 @@ def problems_as_failures() -> Iterator[None]:
     try:
         yield
     except BadcError as error:
-        raise dg.Failure(description=str(error), metadata={"what to do": error.remedy}) from error
+        raise dg.Failure(str(error), metadata={"what to do": error.remedy}, allow_retries=False) from error

@@ -142,8 +142,23 @@ class DatasetOpening:
         return open_anew(self.layout, found.facts, found.chunks, found.keys)
 
 
+@dataclass(frozen=True)
+class Unanalysed:
+    """A recording that passes the gate and has no results of the wanted kind."""
+
+    facts: RecordingFacts
+    chunks: tuple[Chunk, ...]
+    keys: ResultKeys
+
+
 def open_recording(layout: Layout, recording_id: str, wanted: Wanted) -> Found:
     """What is to be done with a recording; an outcome where that is nothing. The caller holds the recording's lock."""
+    found = look_at(layout, recording_id, wanted)
+    return open_anew(layout, found.facts, found.chunks, found.keys) if isinstance(found, Unanalysed) else found
+
+
+def look_at(layout: Layout, recording_id: str, wanted: Wanted) -> DetectionOutcome | Unanalysed | OtherRules:
+    """The same, and nothing is touched: whoever analyses the recording opens it."""
     facts = read_facts(layout, recording_id)
     if facts is None:
         return DetectionOutcome(recording_id, None, refused=missing_facts_reason(layout, recording_id))
@@ -159,15 +174,16 @@ def open_recording(layout: Layout, recording_id: str, wanted: Wanted) -> Found:
             return DetectionOutcome(recording_id, stored, was_reused=True, is_orphan=facts.is_vanished)
         if stored.raw_key == keys.raw:
             return OtherRules(facts, chunks, keys, stored)
-    return open_anew(layout, facts, chunks, keys)
+    return without_sound(facts) or Unanalysed(facts, chunks, keys)
 
 
 def open_anew(
     layout: Layout, facts: RecordingFacts, chunks: tuple[Chunk, ...], keys: ResultKeys
 ) -> DetectionOutcome | OpenRecording:
     """Begin with a recording, whatever results it has; goes on where its journal ends. An outcome where there is no sound."""
-    if facts.is_absent:
-        return DetectionOutcome(facts.recording_id, None, refused=facts.reason, is_orphan=_is_not_expected(facts))
+    absent = without_sound(facts)
+    if absent is not None:
+        return absent
     journalled = analysed_before(layout, facts.recording_id, keys)
     is_changed = partial(has_changed, layout, facts)
     recording = OpenRecording(facts, chunks, keys, journalled, is_changed, done=set(journalled))
@@ -184,6 +200,13 @@ def analysed_before(layout: Layout, recording_id: str, keys: ResultKeys) -> dict
     folder = layout.journal_dir(recording_id)
     remove_other_journals(folder, keys.raw)
     return {name: record for name, record in read_journal(folder, keys.raw).items() if not record.error}
+
+
+def without_sound(facts: RecordingFacts) -> DetectionOutcome | None:
+    """The outcome of a recording whose sound is not here; None for others."""
+    if not facts.is_absent:
+        return None
+    return DetectionOutcome(facts.recording_id, None, refused=facts.reason, is_orphan=_is_not_expected(facts))
 
 
 def _is_not_expected(facts: RecordingFacts) -> bool:

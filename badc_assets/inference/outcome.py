@@ -14,7 +14,7 @@ class DetectionOutcome:
     """What became of one recording: results (new or reused), a failed analysis, or a refusal at the gate with its reason.
 
     `is_orphan`: the recording is gone from the dataset, or its content is not here; results that it had are kept and no others
-    are expected of it now.
+    are expected of it now. `log` is the end of what the program that was to analyse it printed, where that is worth reading.
     """
 
     recording_id: str
@@ -22,6 +22,7 @@ class DetectionOutcome:
     was_reused: bool = False
     refused: str = ""
     is_orphan: bool = False
+    log: str = ""
 
     @property
     def is_complete(self) -> bool:

@@ -17,7 +17,8 @@ from typing import Any, Protocol
 from badc_assets.errors import BadcError
 
 LEFT_OUT = (
-    "artifacts/locks/", "artifacts/journal/", "artifacts/telemetry/", "artifacts/failures.log", "artifacts/aggregate/",
+    "artifacts/locks/", "artifacts/journal/", "artifacts/telemetry/", "artifacts/slurm/", "artifacts/failures.log",
+    "artifacts/aggregate/",
     "artifacts/report/", "artifacts/recordings/catalog.parquet", "artifacts/recordings/catalog.journal", "artifacts/**/.*.tmp",
     "plans/pipeline_chunks.json",
 )  # fmt: skip

@@ -21,7 +21,8 @@ _FINAL = re.compile(
     re.IGNORECASE,
 )
 _FOR_NOW = re.compile(
-    r"invalid authentication|timed out|unable to contact|temporarily|max.*submit|limit.*submit", re.IGNORECASE
+    r"invalid authentication|inactive or drain|timed out|unable to contact|temporarily|max.*submit|limit.*submit",
+    re.IGNORECASE,
 )
 
 

@@ -32,7 +32,7 @@ class SbatchOptions:
 
     values: Mapping[str, str] = field(default_factory=dict)
 
-    def with_(self, more: Mapping[str, str]) -> SbatchOptions:
+    def merged(self, more: Mapping[str, str]) -> SbatchOptions:
         """These options with `more` over them."""
         merged = {**self.values, **more}
         for name in more:

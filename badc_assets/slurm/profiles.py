@@ -94,7 +94,7 @@ class ClusterProfile(_Table):
     def options(self, *, uses_gpu: bool) -> SbatchOptions:
         """What to ask for; `account` holds where the table names none."""
         account = {"account": self.account} if self.account else {}
-        return SbatchOptions(account).with_({name: str(v) for name, v in (self.gpu if uses_gpu else self.cpu).items()})
+        return SbatchOptions(account).merged({name: str(v) for name, v in (self.gpu if uses_gpu else self.cpu).items()})
 
 
 def read_profile(path: Path) -> ClusterProfile:

@@ -91,7 +91,7 @@ def _more_memory(end: End, options: SbatchOptions, rules: RetrySettings) -> Agai
     raised = _raised(mib, rules.memory_factor, memory_mib(rules.max_memory or "0"))
     if raised == mib:
         return Again(options) if end is End.KILLED else GiveUp(f"with {memory_text(mib)}, and may not have more")
-    return Again(options.with_({name: memory_text(raised)}), f"{name}={memory_text(raised)}")
+    return Again(options.merged({name: memory_text(raised)}), f"{name}={memory_text(raised)}")
 
 
 def _more_time(options: SbatchOptions, rules: RetrySettings) -> Again:
@@ -101,7 +101,7 @@ def _more_time(options: SbatchOptions, rules: RetrySettings) -> Again:
     raised = _raised(options.minutes, rules.time_factor, minutes(rules.max_time or "0"))
     if raised == options.minutes:
         return Again(options)
-    return Again(options.with_({"time": time_text(raised)}), f"time={time_text(raised)}")
+    return Again(options.merged({"time": time_text(raised)}), f"time={time_text(raised)}")
 
 
 def _raised(amount: int, factor: float, limit: int) -> int:

@@ -71,7 +71,7 @@ def test_the_account_of_a_table_wins(tmp_path):
 
 def test_tags_go_over_the_profile_and_can_take_an_option_back():
     options = SbatchOptions({"mem": "4G", "partition": "gpu", "time": "60"})
-    changed = options.with_(options_in_tag('{"mem_per_cpu": "2G", "partition": ""}', "badc/slurm"))
+    changed = options.merged(options_in_tag('{"mem_per_cpu": "2G", "partition": ""}', "badc/slurm"))
     assert changed.values == {"mem-per-cpu": "2G", "time": "60"}
     assert changed.directives() == ["#SBATCH --mem-per-cpu=2G", "#SBATCH --time=60"]
 
