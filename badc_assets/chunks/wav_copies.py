@@ -12,7 +12,7 @@ from pathlib import Path
 from badc_assets.audio.probe import BadSound
 from badc_assets.chunks.manifest import Chunk, read_manifest, write_manifest
 from badc_assets.chunks.settings import ChunkSettings
-from badc_assets.chunks.wav_files import CutSound, planned, write_wav_chunks
+from badc_assets.chunks.wav_files import CutSound, cut_otherwise, planned, write_wav_chunks
 from badc_assets.errors import BadcError
 from badc_assets.files import PlaceTaken, remove
 from badc_assets.layout import Layout
@@ -67,12 +67,10 @@ def _cut(layout: Layout, facts: RecordingFacts, settings: ChunkSettings) -> WavC
         return WavCopies(recording_id, len(former), was_reused=True)
     # Without its manifest nothing counts as there, whatever happens meanwhile.
     remove(target)
+    for path in cut_otherwise(sound, folder):
+        remove(path)
     # What the files were cut from stands in `notes`, which BADC leaves empty and does not read.
     chunks = [replace(chunk, notes=facts.content_key) for chunk in write_wav_chunks(sound, folder, layout.output)]
-    kept = {chunk.chunk_id for chunk in chunks}
-    for chunk in former:
-        if chunk.chunk_id not in kept:
-            remove(_file(folder, chunk))
     write_manifest(target, chunks)
     return WavCopies(recording_id, len(chunks))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -68,10 +68,10 @@ def write_wav_chunks(sound: CutSound, folder: Path, root: Path) -> Iterator[Chun
 
     known = _whole(sound.path)
     spans = chunk_plan(known.frames, known.sample_rate_hz, sound.settings)
-    targets = [folder / f"{chunk_id(sound.recording_id, span.start_ms, span.end_ms)}.wav" for span in spans]
+    targets = _targets(sound, folder, spans)
     lock = lock_file(Layout(root, root, root), sound.recording_id)
     with exclusive(lock), SampleReader(sound.path, known) as reader:
-        _require_no_others(sound, folder, {target.name for target in targets})
+        _require_no_others(sound, folder)
         subtype = "PCM_24" if known.sample_format == "PCM_24" else _SUBTYPES.get(reader.dtype, "PCM_32")
         for span, target in zip(spans, targets, strict=True):
             with (
@@ -88,11 +88,21 @@ def write_wav_chunks(sound: CutSound, folder: Path, root: Path) -> Iterator[Chun
             yield _row(sound, span, _relative(target, root), digest)
 
 
-def _require_no_others(sound: CutSound, folder: Path, names: set[str]) -> None:
+def cut_otherwise(sound: CutSound, folder: Path) -> list[Path]:
+    """WAV files of this recording in the folder that are none of its planned chunks."""
     pattern = re.compile(re.escape(sound.recording_id) + r"_chunk_\d+_\d+\.wav")
-    there = {path.name for path in folder.glob("*.wav") if pattern.fullmatch(path.name)}
-    if others := sorted(there - names):
-        problem = f"holds {len(others)} chunks of this recording that were cut otherwise, such as {others[0]}"
+    planned_names = {target.name for target in _targets(sound, folder, planned(sound))}
+    there = [path for path in folder.glob("*.wav") if pattern.fullmatch(path.name)]
+    return sorted(path for path in there if path.name not in planned_names)
+
+
+def _targets(sound: CutSound, folder: Path, spans: Sequence[ChunkSpan]) -> list[Path]:
+    return [folder / f"{chunk_id(sound.recording_id, span.start_ms, span.end_ms)}.wav" for span in spans]
+
+
+def _require_no_others(sound: CutSound, folder: Path) -> None:
+    if others := cut_otherwise(sound, folder):
+        problem = f"holds {len(others)} chunks of this recording that were cut otherwise, such as {others[0].name}"
         raise BadcError(folder, problem, "remove them, or write to another folder")
 
 

@@ -85,7 +85,7 @@ HERE = {
     "audio/R.wav": "audio/SITE-1_20230508_000000.wav",
 }
 """What a page says -> what can be done here: HawkEars is not installed, and nobody waits."""
-ELSEWHERE = {"/old/manifests/GNWT-290.csv", "python my_model.py", "hawkears-local.toml"}
+ELSEWHERE = {"/old/manifests/GNWT-290.csv", "python my_model.py", "hawkears-local.toml", "--print-datalad-run"}
 """Commands with one of these need what a page does not make. They are parsed, and tested where their code is."""
 MAY_BE_WRONG = {"doctor"}
 """Says what is wrong with the machine."""

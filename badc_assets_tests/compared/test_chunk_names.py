@@ -76,7 +76,7 @@ def test_another_duration(data: Path):
     file = data / f"audio/{recording}.wav"
     assert badc("chunk", "run", file, "--chunk-duration", "2").status == 0
     before = sorted(data.rglob("*.wav"))
-    (data / f"audio/manifests/{recording}.csv").unlink()
+    (data / f"manifests/{recording}.csv").unlink()
     said = badc("chunk", "run", file, "--chunk-duration", "1")
     assert said.is_refusal("holds 2 chunks of this recording that were cut otherwise")
     assert sorted(data.rglob("*.wav")) == before
@@ -148,7 +148,7 @@ def test_floats_and_commas(data: Path):
         said = badc("chunk", "run", file, "--chunk-duration", "2", "--manifest", data / "of_files.csv")
         assert said.status == 0
         rows = read_manifest(data / "of_files.csv")
-        assert {soundfile.info(data / "audio" / row.source_path).subtype for row in rows} == {subtype}
+        assert {soundfile.info(data / row.source_path).subtype for row in rows} == {subtype}
     tables = [*data.glob("manifests/*.csv"), *data.glob("artifacts/aggregate/**/*.csv"), data / "of_files.csv"]
     assert len(tables) > 10
     for table in tables:
