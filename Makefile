@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui lint test test-system test-hawkears bench format clean
+.PHONY: help setup demo ui lint test test-system test-hawkears test-containers bench format clean
 
 # dagster, git-annex and datalad are started by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -62,6 +62,9 @@ HAWKEARS ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/badc_assets
 test-hawkears: setup  ## run the real HawkEars in its own environment (7 GB; HAWKEARS=its interpreter) on real checkpoints
 	test -x $(HAWKEARS) || $(BIN)/badc detectors setup hawkears || test -x $(HAWKEARS)
 	BADC_HAWKEARS_PYTHON=$(HAWKEARS) $(BIN)/pytest -rs -k real_hawkears
+
+test-containers: setup  ## build the container images with each builder that is here (gigabytes)
+	BADC_BUILD_IMAGES=1 $(BIN)/pytest -rs -m system badc_assets_tests/test_containers.py
 
 bench: setup  ## measure speed on this machine
 	$(BIN)/python -m benchmarks.run
