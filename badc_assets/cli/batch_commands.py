@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,8 +12,9 @@ from rich.console import Console
 from badc_assets.cli.telling import tell_dagster
 from badc_assets.detections.run_record import RunRecord, read_run_record
 from badc_assets.errors import BadcError
-from badc_assets.project import Project
-from badc_assets.project_record import recorded_project
+
+if TYPE_CHECKING:
+    from badc_assets.project import Project
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,6 +30,8 @@ def batch(
 
     What is wrong with a recording is recorded, as it was then. Settings of this folder and the environment play no part.
     """
+    from badc_assets.project_record import recorded_project
+
     console = Console()
     for path in records:
         record = read_run_record(path)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -16,7 +16,6 @@ from rich.table import Table
 
 from badc_assets.cli.options import JsonOption, print_json
 from badc_assets.errors import BadcError
-from badc_assets.project import Project, load_projects
 from badc_assets.provenance.connect import (
     KNOWN_URLS,
     Losses,
@@ -35,6 +34,9 @@ from badc_assets.provenance.registry import (
     registry_update,
     valid_name,
 )
+
+if TYPE_CHECKING:
+    from badc_assets.project import Project
 
 DEFAULT_PATH = Path("data/datalad")
 SHOWN = 20
@@ -139,6 +141,8 @@ def status(
 
     Example: badc data status --details
     """
+    from badc_assets.project import load_projects
+
     console = Console(soft_wrap=True, highlight=False)
     datasets = read_registry(registry_file(os.environ))
     if as_json:

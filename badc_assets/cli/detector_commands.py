@@ -15,7 +15,6 @@ from badc_assets.cli.options import JsonOption, print_json
 from badc_assets.detectors.hawkears.setup import VERSION as HAWKEARS_VERSION
 from badc_assets.detectors.registry import DETECTORS
 from badc_assets.errors import BadcError
-from badc_assets.project import load_project
 
 detectors_app = typer.Typer(help="List the detectors, or set one up.", invoke_without_command=True)
 
@@ -72,5 +71,6 @@ def _set_up_hawkears(show: Callable[[str], None], python: Path, version: str) ->
 def _download_transformers() -> Path:
     from badc_assets.detectors.transformers.settings import TransformersSettings
     from badc_assets.detectors.transformers.source import download
+    from badc_assets.project import load_project
 
     return download(TransformersSettings.model_validate(load_project().detectors.get("transformers", {})))

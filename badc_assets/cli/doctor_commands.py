@@ -15,10 +15,10 @@ from rich.console import Console
 
 from badc_assets.cli.instance import STORAGE, instance_environment, instance_storage, migrate_once, passed_over_home
 from badc_assets.errors import BadcError
-from badc_assets.project import Project, load_project
 
 if TYPE_CHECKING:
     from badc_assets.inference.devices.gpus import Gpu
+    from badc_assets.project import Project
     from badc_assets.upkeep.examination import Diagnosis, Examination
 
 SET_UP = "Dagster home"
@@ -37,6 +37,8 @@ def doctor(
 
     Exit status 1 when something is wrong afterwards.
     """
+    from badc_assets.project import load_project
+
     diagnoses = _examined(load_project(), fix=fix)
     if as_json:
         print(json.dumps([asdict(diagnosis) for diagnosis in diagnoses], indent=2))

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from badc_assets.project import load_project
-
 if TYPE_CHECKING:
     from badc_assets.upkeep.fsck import FsckResult
 
@@ -33,6 +31,7 @@ def fsck(
     Exit status 0: nothing contradicts (content that is not here, orphans and tables that wait are notices); 3: something does;
     1: it could not be checked.
     """
+    from badc_assets.project import load_project
     from badc_assets.upkeep.fsck import fsck as looked_through
 
     project = load_project()

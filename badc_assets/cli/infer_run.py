@@ -13,7 +13,6 @@ from rich.table import Column, Table
 from badc_assets.cli.stopping import stoppable
 from badc_assets.cli.telling import tell_dagster
 from badc_assets.errors import BadcError, printable
-from badc_assets.project import load_project
 
 if TYPE_CHECKING:
     from badc_assets.inference.outcome import DetectionOutcome
@@ -69,6 +68,7 @@ def run(
     with --output-dir, any) gets BADC's JSON for each chunk, and tables beside it. Exit status 1 when a chunk or a recording has
     no results; the others are done.
     """
+    from badc_assets.project import load_project
     from badc_assets.stages.detector_choice import DetectorChoice
     from badc_assets.stages.manifest_runs import ManifestRun
 
@@ -88,6 +88,7 @@ def run_config(
 
     Example: badc infer run-config hawkears-local.toml
     """
+    from badc_assets.project import load_project
     from badc_assets.stages.run_config import read_run_config
 
     asked, choice, notes = read_run_config(config, load_project(), Path.cwd())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import version as installed_version
 from typing import Annotated
 
 import typer
@@ -79,6 +78,8 @@ def choose(
 @app.command()
 def version() -> None:
     """Print the version."""
+    from importlib.metadata import version as installed_version
+
     print(f"badc_assets {installed_version('badc-assets')}")
 
 

@@ -19,10 +19,11 @@ from badc_assets.cli.materializing import MaterializingProcess
 from badc_assets.cli.outstanding import is_published, recordings_without_bundle, work_to_do
 from badc_assets.cli.stopping import stoppable
 from badc_assets.cli.telling import report_to
-from badc_assets.project import Project
 
 if TYPE_CHECKING:
     import dagster as dg
+
+    from badc_assets.project import Project
 
 MATERIALIZED = re.compile(r" - ASSET_MATERIALIZATION - ")
 MAX_RANGES = 20

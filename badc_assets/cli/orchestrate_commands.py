@@ -14,9 +14,9 @@ from rich.table import Table
 from badc_assets.cli.stopping import stoppable
 from badc_assets.cli.telling import tell_dagster
 from badc_assets.errors import BadcError, printable
-from badc_assets.project import Project, changed, load_project
 
 if TYPE_CHECKING:
+    from badc_assets.project import Project
     from badc_assets.recordings.model import CatalogEntry
     from badc_assets.stages.detector_choice import DetectorChoice
 
@@ -382,6 +382,8 @@ def _ids(entries: Iterable[CatalogEntry]) -> list[str]:
 
 
 def _project(dataset: Path | None) -> Project:
+    from badc_assets.project import changed, load_project
+
     project = load_project()
     if dataset is None:
         return project
@@ -392,6 +394,8 @@ def _project(dataset: Path | None) -> Project:
 
 def _changed(project: Project, **tables: dict[str, Any]) -> Project:
     """The project with what was given on the command line."""
+    from badc_assets.project import changed
+
     values = project.model_dump()
     return changed(project, {name: values[name] | table for name, table in tables.items()})
 

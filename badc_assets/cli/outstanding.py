@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from badc_assets.project import Project
-
 if TYPE_CHECKING:
     import dagster as dg
+
+    from badc_assets.project import Project
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from badc_assets.cli.options import JsonOption, print_json
-from badc_assets.project import Project, load_projects
 
 if TYPE_CHECKING:
+    from badc_assets.project import Project
     from badc_assets.reports.progress import Progress
 
 
@@ -24,6 +24,8 @@ def add_to(app: typer.Typer) -> None:
 
 def config(as_json: JsonOption = False) -> None:
     """Show every setting with its present value, as it stands in badc.toml and the environment."""
+    from badc_assets.project import load_projects
+
     projects = load_projects()
     if as_json:
         print_json([_settings(project) for project in projects])
@@ -58,6 +60,8 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 def status(as_json: JsonOption = False) -> None:
     """Count the recordings by how far they are, and list what is broken."""
+    from badc_assets.project import load_projects
+
     projects = load_projects()
     if as_json:
         print_json([_as_json(project, _progress(project)) for project in projects])

@@ -14,7 +14,6 @@ from rich.table import Table
 from badc_assets.cli.options import JsonOption, print_json
 from badc_assets.errors import BadcError, printable
 from badc_assets.layout import Layout
-from badc_assets.project import load_project
 
 recordings_app = typer.Typer(
     help="Which recordings there are, and where and when they were made.", no_args_is_help=True
@@ -39,6 +38,7 @@ def list_recordings(
 
     Example: badc recordings list --stage "chunking failed" --json
     """
+    from badc_assets.project import load_project
     from badc_assets.recordings.current import require_catalog
     from badc_assets.reports.progress import STAGES, listed_recordings
 
@@ -57,6 +57,7 @@ def list_recordings(
 @recordings_app.command()
 def explain(file: Annotated[Path, typer.Argument(help="A sound file of the dataset.")]) -> None:
     """Show for one file what every source says of it, what was chosen, and why."""
+    from badc_assets.project import load_project
     from badc_assets.recordings.explain import explain as explained
     from badc_assets.recordings.place_time import load_declared
 
@@ -85,6 +86,7 @@ def check(
 
     Exit status 1 when a declared template matches nothing, a name is not understood, or a site has no deployment.
     """
+    from badc_assets.project import load_project
     from badc_assets.recordings.coverage import path_coverage
     from badc_assets.recordings.facts import below_audio
     from badc_assets.recordings.place_time import load_declared

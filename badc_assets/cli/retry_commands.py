@@ -12,9 +12,9 @@ from rich.console import Console
 from badc_assets.cli.instance import prepare_instance
 from badc_assets.cli.materialize import Materializer, materializing
 from badc_assets.errors import BadcError
-from badc_assets.project import Project, load_project
 
 if TYPE_CHECKING:
+    from badc_assets.project import Project
     from badc_assets.upkeep.failures import BrokenRecording
 
 
@@ -32,6 +32,8 @@ def retry(
 
     Exit status 1 when some are broken afterwards.
     """
+    from badc_assets.project import load_project
+
     project = load_project()
     if as_json:
         print(json.dumps([asdict(each) for each in _broken(project)], indent=2))

@@ -14,7 +14,6 @@ from badc_assets.cli.instance import prepare_instance
 from badc_assets.cli.materialize import Materializer, materializing
 from badc_assets.cli.stopping import stoppable
 from badc_assets.cli.supervision import run_supervised
-from badc_assets.project import load_projects
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,6 +31,8 @@ def run(
     The same as running `dagster asset materialize` for each stage. Of several datasets one after the other, unless one was
     chosen. Exit status 1 when a recording was left out.
     """
+    from badc_assets.project import load_projects
+
     console = Console()
     projects = load_projects()
     environment = prepare_instance()
@@ -57,6 +58,7 @@ def recover(
     import dagster as dg
 
     from badc_assets.cli.telling import report_to
+    from badc_assets.project import load_projects
 
     console = Console()
     projects = load_projects()
@@ -68,6 +70,8 @@ def recover(
 
 def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000) -> None:
     """Open Dagster's web page on this project, reachable from this machine only, until ctrl-C. Runs end with it."""
+    from badc_assets.project import load_projects
+
     load_projects()
     environment = prepare_instance()
     environment.pop("DAGSTER_MODULE_NAME", None)  # `dagster dev` refuses it beside a workspace

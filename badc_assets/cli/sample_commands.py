@@ -13,7 +13,6 @@ from rich.table import Table
 from badc_assets.cli.instance import prepare_instance
 from badc_assets.cli.materialize import Materializer, materializing
 from badc_assets.files import write_text
-from badc_assets.project import PREFIX, PROJECT_FILE, load_project
 
 SAMPLE = Path("data/sample")
 
@@ -28,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
 
 def demo() -> None:
     """Make the sample dataset in data/sample, run the whole graph on it, and say how well its calls were found."""
+    from badc_assets.project import load_project
     from badc_assets.samples.results import found_in_words
 
     make(SAMPLE)
@@ -46,6 +46,8 @@ def demo() -> None:
 
 def _use_only(dataset: Path) -> None:
     """For this process and its children: this dataset and no other settings, so that the demo is the same for everybody."""
+    from badc_assets.project import PREFIX, PROJECT_FILE
+
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
     project_file = dataset / PROJECT_FILE
@@ -69,6 +71,7 @@ def make(folder: Annotated[Path, typer.Argument(help="Where to make it.")] = SAM
 @sample_app.command()
 def compare(folder: Annotated[Path, typer.Argument(help="Where it is.")] = SAMPLE) -> None:
     """Compare the detections in the sample dataset with its known calls."""
+    from badc_assets.project import load_project
     from badc_assets.samples.agreement import agreement, read_truth
     from badc_assets.samples.results import found_events
 

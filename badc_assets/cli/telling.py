@@ -10,10 +10,11 @@ from rich.console import Console
 
 from badc_assets.cli.instance import instance_environment, instance_storage
 from badc_assets.errors import BadcError
-from badc_assets.project import Project, load_projects
 
 if TYPE_CHECKING:
     import dagster as dg
+
+    from badc_assets.project import Project
 
 LATER = "`badc recover` or the next `badc run` does it"
 
@@ -24,6 +25,8 @@ def tell_dagster(project: Project, console: Console) -> None:
     Not told of are datasets that the instance does not look at, and not from tasks of an array job: many at once would wait for
     each other, and the next `badc run` tells of all of them.
     """
+    from badc_assets.project import load_projects
+
     if "SLURM_ARRAY_TASK_ID" in os.environ or not _has_instance():
         return
     watched = next((each for each in load_projects() if each.layout == project.layout), None)

@@ -11,8 +11,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from badc_assets.project import load_project
-
 if TYPE_CHECKING:
     from badc_assets.reports.trace import RecordingTrace
 
@@ -28,6 +26,7 @@ def trace(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
 ) -> None:
     """Say of every detection where it came from: sound and commit, chunk, detector, weights, settings, run, time, device."""
+    from badc_assets.project import load_project
     from badc_assets.recordings.lookup import find_recording
     from badc_assets.reports.trace import trace_recording
 

@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
-
 from badc_assets.errors import BadcError
 from badc_assets.upkeep.storage.postgres import PostgresStorage
 from badc_assets.upkeep.storage.sqlite import SqliteStorage
@@ -56,6 +54,8 @@ def storage_of(file: Path, environment: Mapping[str, str], default: Path) -> Ins
 
 
 def _settings(file: Path) -> dict[str, Any]:
+    import yaml
+
     try:
         return yaml.safe_load(file.read_text("utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
