@@ -262,9 +262,16 @@ def test_log(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     "B24",
     situation="Sound for which the memory is too small",
     badc="A formula advises on the length of chunks: 3591 s on a card that ran out of memory with 600 s",
-    ours="Memory does not depend on the length of chunks: windows are scored in batches, and one that does not fit is halved",
+    ours="Memory does not depend on the length of chunks: windows are scored in batches, and one that does not fit is halved. "
+    "`chunk probe` runs the detector on longer and longer chunks; where it cannot, it calls its answer an estimate",
 )
-def test_memory(dataset: Dataset, tmp_path: Path):
+def test_memory(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     outcomes = run(dataset, Trouble("memory", tmp_path / "diary"), batch_windows=16)
     assert all(outcome.is_complete for outcome in outcomes)
     assert {row["attempts"] for row in read_table(dataset.layout.effort(dataset.recording_ids[0])).to_pylist()} == {1}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = dataset.layout.source(f"audio/{dataset.recording_ids[0]}.wav")
+    measured = badc("chunk", "probe", file, "--detector", "energy")
+    assert measured.status == 0
+    assert "not a measurement" not in measured.text
+    assert "not a measurement" in badc("chunk", "probe", file, "--detector", "stub").text
