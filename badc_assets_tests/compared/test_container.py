@@ -10,7 +10,7 @@ from badc_assets_tests.compared.rows import compared
     "B22",
     situation="The recipe for a container of the cluster",
     badc="Its Python is older than the program needs, torch is missing, and HawkEars' files are not found",
-    ours="A Python that the project supports, every package pinned as in `constraints.txt`; HawkEars has an environment of its own",
+    ours="A Python that the project supports, packages pinned as in `constraints.txt`; HawkEars has an environment of its own",
 )
 def test_the_recipe_fits_the_project():
     containers.test_both_start_from_one_python_that_the_project_supports()
