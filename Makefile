@@ -52,9 +52,7 @@ test: lint  ## lint, then run the tests that need only the Python packages
 	$(BIN)/pytest -n auto --maxprocesses=4 -m 'not system'
 
 test-system: setup  ## run the tests that need Chromium, SLURM or PostgreSQL (installed from Debian packages where allowed)
-	scripts/install_chromium.sh
-	scripts/install_slurm.sh
-	scripts/install_postgresql.sh
+	scripts/install_system.sh
 	$(BIN)/pytest -m system -rs
 
 HAWKEARS ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/badc_assets/environments/hawkears/bin/python

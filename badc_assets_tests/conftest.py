@@ -30,7 +30,7 @@ def postgres() -> Iterator[Server]:
 
     folder = programs()
     if folder is None:
-        pytest.skip("PostgreSQL's server is not installed; scripts/install_postgresql.sh installs it on Debian")
+        pytest.skip("PostgreSQL's server is not installed; scripts/install_system.sh installs it on Debian")
     with running_server(folder) as server:
         yield server
 

@@ -64,7 +64,7 @@ PartitionName=high Nodes=localhost MaxTime=INFINITE State=UP PriorityTier=9
 def why_not() -> str:
     """Why there can be no SLURM here; empty when there can."""
     missing = [program for program in PROGRAMS if shutil.which(program, path=_path()) is None]
-    return f"SLURM is not installed ({', '.join(missing)}); scripts/install_slurm.sh does it" if missing else ""
+    return f"SLURM is not installed ({', '.join(missing)}); scripts/install_system.sh does it" if missing else ""
 
 
 @dataclass
